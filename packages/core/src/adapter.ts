@@ -1,1 +1,11 @@
-export {};
+/**
+ * The door for those who write an adapter: of a web framework, of decorators, or of a database.
+ */
+export { type Cluster, registerCluster } from './cluster-registry.js';
+export { eventChannel, publish } from './events.js';
+export { openRequest, RequestReplication, sealResponse } from './lifecycle.js';
+export { clusterNamePattern } from './pin.js';
+export { outsideDecision } from './policy.js';
+export { toRoleRule } from './role.js';
+export { currentScope, runInScope, runWithRule, type Scope } from './scope.js';
+export type { RequestFacts, Session } from './session.js';

@@ -1,1 +1,30 @@
-export {};
+export { type ErrorCode, errorCodes, ReplicationError } from './errors.js';
+export {
+  type NodeChangedEvent,
+  onReplicationEvent,
+  type ReplicationEventName,
+  type ReplicationEvents,
+  replicationCounts,
+  type StatementEvent,
+} from './events.js';
+export {
+  defineReplication,
+  type PinCookieOptions,
+  type PinOptions,
+  type ReplicationConfig,
+  type ReplicationOptions,
+} from './options.js';
+export type { Overrides } from './overrides.js';
+export type { Decision, Reason } from './policy.js';
+export type { Consistency, Role, RoleName, RoleRule, RoleRuleInput } from './role.js';
+export {
+  currentReplication,
+  type ReplicationState,
+  type RunWithReplicationOptions,
+  runWithReplication,
+  type UsePrimaryOptions,
+  type UseReplicaOptions,
+  usePrimary,
+  useReplica,
+} from './scope.js';
+export type { NodeUse } from './session.js';

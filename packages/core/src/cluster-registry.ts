@@ -1,0 +1,27 @@
+/** What the web side knows of a cluster. A database package registers one for each pool. */
+export interface Cluster {
+  /** The cluster's name, under which pins remember it. */
+  readonly name: string;
+  /** Whether the cluster has no primary just now, so that nothing can be written. */
+  readonly readOnly: boolean;
+}
+
+const clusters = new Set<Cluster>();
+
+/**
+ * Makes a cluster known to this process's adapters.
+ *
+ * @returns a function that takes it back
+ */
+export function registerCluster(cluster: Cluster): () => void {
+  clusters.add(cluster);
+  return () => {
+    clusters.delete(cluster);
+  };
+}
+
+/** Whether any cluster of this process has no primary just now. */
+export function isReadOnly(): boolean {
+  for (const cluster of clusters) if (cluster.readOnly) return true;
+  return false;
+}

@@ -1,0 +1,102 @@
+import { type Channel, channel } from 'node:diagnostics_channel';
+import type { PinFault } from './pin.js';
+import type { Reason } from './policy.js';
+import type { Role } from './role.js';
+
+/** What each event carries. None holds a secret, a cookie or a parameter value. */
+export interface ReplicationEvents {
+  /** A statement was sent to a node. Published for every statement, so listen with care. */
+  statement: StatementEvent;
+  /** A pin that came with a request was ignored. */
+  'pin-ignored': { readonly fault: PinFault };
+  /** A write began, or was still under way, when the response headers had left: no pin could name its position. */
+  'late-write': { readonly cluster: string; readonly request: string | undefined };
+  /** A statement in a replica scope turned out to write. */
+  'write-in-replica-scope': { readonly cluster: string; readonly request: string | undefined };
+  /** A read that was meant for a replica went to the primary, because no replica could serve it. */
+  'fallback-to-primary': { readonly cluster: string };
+  /** A client was released inside a transaction, so its connection was closed. */
+  'dirty-release': { readonly cluster: string; readonly node: string };
+  /** A node's state or role has changed. */
+  'node-changed': NodeChangedEvent;
+  /** Another node is the primary from now on, or none is. */
+  'primary-changed': {
+    readonly cluster: string;
+    readonly from: string | undefined;
+    readonly to: string | undefined;
+  };
+  /** Two nodes say that they are the primary on one timeline. */
+  'split-brain': { readonly cluster: string; readonly nodes: readonly string[] };
+}
+
+export interface StatementEvent {
+  readonly cluster: string;
+  readonly node: string;
+  /** The role under which the statement ran, after everything was considered. */
+  readonly role: Role;
+  readonly reason: Reason;
+  /** Which of the node's two pools served it. */
+  readonly session: 'reader' | 'writer';
+}
+
+export interface NodeChangedEvent {
+  readonly cluster: string;
+  readonly node: string;
+  readonly from: string;
+  readonly to: string;
+  readonly role: string;
+  /** Why the node is down, in words; undefined when it is not. */
+  readonly error: string | undefined;
+}
+
+/** The name of an event; its channel is called `node-replicated:<name>`. */
+export type ReplicationEventName = keyof ReplicationEvents;
+
+const eventNames = [
+  'statement',
+  'pin-ignored',
+  'late-write',
+  'write-in-replica-scope',
+  'fallback-to-primary',
+  'dirty-release',
+  'node-changed',
+  'primary-changed',
+  'split-brain',
+] as const satisfies readonly ReplicationEventName[];
+
+const channels = new Map<ReplicationEventName, Channel>(
+  eventNames.map((name) => [name, channel(`node-replicated:${name}`)]),
+);
+const counts = new Map<ReplicationEventName, number>();
+
+/** The channel of an event, for those who must know whether anybody listens before they make its payload. */
+export function eventChannel(name: ReplicationEventName): Channel {
+  return channels.get(name) ?? channel(`node-replicated:${name}`);
+}
+
+/** Publishes an event and counts it. */
+export function publish<N extends ReplicationEventName>(name: N, payload: ReplicationEvents[N]): void {
+  counts.set(name, (counts.get(name) ?? 0) + 1);
+  eventChannel(name).publish(payload);
+}
+
+/**
+ * Listens to one kind of event of every pool and adapter in this process.
+ *
+ * @returns a function that stops listening
+ */
+export function onReplicationEvent<N extends ReplicationEventName>(
+  name: N,
+  listener: (payload: ReplicationEvents[N]) => void,
+): () => void {
+  const relay = (payload: unknown): void => listener(payload as ReplicationEvents[N]);
+  eventChannel(name).subscribe(relay);
+  return () => {
+    eventChannel(name).unsubscribe(relay);
+  };
+}
+
+/** How often each event happened in this process. Statements are not counted. */
+export function replicationCounts(): Readonly<Partial<Record<ReplicationEventName, number>>> {
+  return Object.fromEntries(counts);
+}

@@ -1,0 +1,88 @@
+import type { Role, RoleRule } from './role.js';
+
+/** Why a statement went where it went. This is the whole set. */
+export type Reason =
+  /** a decorator, a route setting or `usePrimary()` / `useReplica()` said so */
+  | 'forced'
+  /** the trusted header said so */
+  | 'header'
+  /** the override map said so */
+  | 'override'
+  /** the client has written a moment ago */
+  | 'pin'
+  /** the HTTP method reads, or writes */
+  | 'method'
+  /** no request is under way: scripts, jobs, start-up */
+  | 'outside'
+  /** this very request has written */
+  | 'own-write'
+  /** the statement writes, whatever the role said */
+  | 'write'
+  /** no replica can serve */
+  | 'no-replica';
+
+/** Where a request's statements go, and why. */
+export interface Decision {
+  readonly role: Role;
+  readonly reason: Reason;
+  /**
+   * Whether statements start on the primary's writer. Otherwise they start on a reader, and what turns out to
+   * write is run on the writer: so a request that only reads on the primary is known not to have written.
+   */
+  readonly writes: boolean;
+  /** The conditions on a replica, where the rule that decided states any. */
+  readonly rule: RoleRule | undefined;
+}
+
+/** All that a decision depends on. */
+export interface PolicyInput {
+  /** The rule of the innermost decorator, route setting or `usePrimary()` / `useReplica()`. */
+  readonly forced: RoleRule | undefined;
+  /** What the trusted header asks for. */
+  readonly header: Role | undefined;
+  /** The most specific override of this route. */
+  readonly override: RoleRule | undefined;
+  /** The client's pin still holds its reads on the primary. */
+  readonly pinned: boolean;
+  /** The request has written to this cluster. */
+  readonly wrote: boolean;
+  /** Whether the HTTP method only reads; undefined outside any request. */
+  readonly safe: boolean | undefined;
+}
+
+const outside = fixed('primary', 'outside', true);
+const pinnedRead = fixed('primary', 'pin', false);
+const ownWriteRead = fixed('primary', 'own-write', false);
+const readingMethod = fixed('replica', 'method', false);
+const writingMethod = fixed('primary', 'method', true);
+
+/** The decision of everything that runs outside a scope. */
+export const outsideDecision: Decision = outside;
+
+/**
+ * Decides where the statements of a request go: forced rule, trusted header, override map, pin, HTTP method,
+ * in this order; the primary outside any request. A request that has written reads on the primary from then
+ * on, unless a rule asks for `eventual` consistency.
+ */
+export function decide(input: PolicyInput): Decision {
+  const { forced, header, override, pinned, wrote, safe } = input;
+  if (forced !== undefined) return explicit(forced, 'forced', input);
+  if (header !== undefined) return explicit({ role: header }, 'header', input);
+  if (override !== undefined) return explicit(override, 'override', input);
+  if (safe === undefined) return outside;
+  if (!safe) return writingMethod;
+  if (pinned) return pinnedRead;
+  return wrote ? ownWriteRead : readingMethod;
+}
+
+function explicit(rule: RoleRule, reason: Reason, { wrote, safe }: PolicyInput): Decision {
+  if (rule.role === 'primary' || rule.consistency === 'strong') {
+    return { role: 'primary', reason, writes: rule.role === 'primary' && safe !== true, rule };
+  }
+  if (wrote && rule.consistency !== 'eventual') return ownWriteRead;
+  return { role: 'replica', reason, writes: false, rule };
+}
+
+function fixed(role: Role, reason: Reason, writes: boolean): Decision {
+  return Object.freeze({ role, reason, writes, rule: undefined });
+}

@@ -1,0 +1,9 @@
+/**
+ * A point in a primary's history, in the words of its engine: PostgreSQL's system identifier, timeline and LSN,
+ * or a GTID set. Everything above the engine only keeps it and hands it back. It consists of letters, digits
+ * and `-`, so that it can stand in a cookie.
+ */
+export type Position = string;
+
+/** What a position may consist of, and how long it may be. */
+export const positionPattern: RegExp = /^[A-Za-z0-9-]{1,64}$/;

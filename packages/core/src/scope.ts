@@ -1,0 +1,145 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { isReadOnly } from './cluster-registry.js';
+import { type Decision, outsideDecision, type Reason } from './policy.js';
+import { type Role, type RoleName, type RoleRule, toConditions, toRoleRule } from './role.js';
+import { Session } from './session.js';
+
+/** One level of a request's replication state: the shared session, and the role forced at this level. */
+export class Scope {
+  readonly session: Session;
+  readonly rule: RoleRule | undefined;
+  /** Inner switches are ignored. */
+  readonly locked: boolean;
+  #cluster: string | undefined;
+  #revision = -1;
+  #decision: Decision = outsideDecision;
+
+  constructor(session: Session, rule?: RoleRule, locked = false) {
+    this.session = session;
+    this.rule = rule;
+    this.locked = locked;
+  }
+
+  /** Where this scope's statements of a cluster go. Remembered until something changes it. */
+  decide(cluster: string): Decision {
+    if (this.#cluster !== cluster || this.#revision !== this.session.revision) {
+      this.#decision = this.session.decide(this.rule, cluster);
+      this.#cluster = cluster;
+      this.#revision = this.session.revision;
+    }
+    return this.#decision;
+  }
+}
+
+/**
+ * The storage is shared by every copy of this package in the process: with one copy under the web framework
+ * and another under the pool, requests would otherwise look like scripts to the pool.
+ */
+const storageKey = Symbol.for('node-replicated.scope@1');
+const shared = globalThis as { [storageKey]?: AsyncLocalStorage<Scope | undefined> };
+shared[storageKey] ??= new AsyncLocalStorage<Scope | undefined>();
+const storage = shared[storageKey];
+
+/** The scope under which the caller runs; undefined outside any. */
+export function currentScope(): Scope | undefined {
+  return storage.getStore();
+}
+
+/** Runs a function inside a scope, or, with undefined, outside any. */
+export function runInScope<T>(scope: Scope | undefined, fn: () => T): T {
+  return storage.run(scope, fn);
+}
+
+/** Runs a function under a rule of its own, within the session that is under way, if one is. */
+export function runWithRule<T>(rule: RoleRule, lock: boolean, fn: () => T): T {
+  const outer = currentScope();
+  if (outer?.locked === true) return fn();
+  return storage.run(new Scope(outer?.session ?? new Session(), rule, lock), fn);
+}
+
+export interface UsePrimaryOptions {
+  /** Ignore `useReplica()` and decorators inside. @default false */
+  readonly lock?: boolean;
+}
+
+export interface UseReplicaOptions extends Omit<RoleRule, 'role'> {
+  /** Ignore `usePrimary()` and decorators inside. @default false */
+  readonly lock?: boolean;
+}
+
+/**
+ * Runs a function whose statements go to the primary, and returns what it returns. The caller's own role is
+ * unchanged, also when the function throws.
+ *
+ * @throws ERR_OPTION for a setting that does not exist
+ */
+export function usePrimary<T>(fn: () => T): T;
+export function usePrimary<T>(options: UsePrimaryOptions, fn: () => T): T;
+export function usePrimary<T>(...given: [() => T] | [UsePrimaryOptions, () => T]): T {
+  return useRole('primary', given);
+}
+
+/**
+ * Runs a function whose statements go to a replica, and returns what it returns. Statements that turn out to
+ * write still run on the primary.
+ *
+ * @throws ERR_OPTION for a setting that does not exist, or a value it cannot have
+ */
+export function useReplica<T>(fn: () => T): T;
+export function useReplica<T>(options: UseReplicaOptions, fn: () => T): T;
+export function useReplica<T>(...given: [() => T] | [UseReplicaOptions, () => T]): T {
+  return useRole('replica', given);
+}
+
+const bareRules = {
+  primary: Object.freeze<RoleRule>({ role: 'primary' }),
+  replica: Object.freeze<RoleRule>({ role: 'replica' }),
+};
+
+function useRole<T>(role: Role, given: [() => T] | [UseReplicaOptions, () => T]): T {
+  if (given.length === 1) return runWithRule(bareRules[role], false, given[0]);
+  const { lock = false, ...conditions } = given[0];
+  const rule = { role, ...toConditions(conditions, role === 'primary' ? 'usePrimary()' : 'useReplica()') };
+  return runWithRule(rule, lock, given[1]);
+}
+
+export interface RunWithReplicationOptions extends Omit<RoleRule, 'role'> {
+  /** @default 'primary' */
+  readonly role?: RoleName;
+}
+
+/**
+ * Runs a job or a script in a session of its own: in role `replica` its reads go to replicas until it writes,
+ * and to the primary from then on.
+ *
+ * @throws ERR_ROLE or ERR_OPTION for a setting that cannot be
+ */
+export function runWithReplication<T>(options: RunWithReplicationOptions, fn: () => T): T {
+  const rule = toRoleRule({ role: 'primary', ...options }, 'runWithReplication()');
+  return storage.run(new Scope(new Session(), rule), fn);
+}
+
+/** What {@link currentReplication} tells. */
+export interface ReplicationState {
+  readonly role: Role;
+  readonly reason: Reason;
+  /** Whether a cluster of this process has no primary just now. */
+  readonly readOnly: boolean;
+  /** Whether the request has written. */
+  readonly wrote: boolean;
+}
+
+/**
+ * The role under which the caller's next statement runs, and why.
+ *
+ * @param cluster the name of the pool, where there are several
+ */
+export function currentReplication(cluster = 'main'): ReplicationState {
+  return stateOf(currentScope(), cluster);
+}
+
+/** The state of a given scope; undefined stands for outside any. */
+export function stateOf(scope: Scope | undefined, cluster: string): ReplicationState {
+  const { role, reason } = scope?.decide(cluster) ?? outsideDecision;
+  return { role, reason, readOnly: isReadOnly(), wrote: scope?.session.wrote() ?? false };
+}

@@ -5,7 +5,7 @@ export { type Cluster, registerCluster } from './cluster-registry.js';
 export { eventChannel, publish } from './events.js';
 export { openRequest, RequestReplication, sealResponse } from './lifecycle.js';
 export { clusterNamePattern } from './pin.js';
-export { outsideDecision } from './policy.js';
+export { type Decision, outsideDecision, type Reason } from './policy.js';
 export { toRoleRule } from './role.js';
 export { currentScope, runInScope, runWithRule, type Scope } from './scope.js';
 export type { RequestFacts, Session } from './session.js';

@@ -12,7 +12,9 @@ export type Reason =
   | 'pin'
   /** the HTTP method reads, or writes */
   | 'method'
-  /** no request is under way: scripts, jobs, start-up */
+  /** `runWithReplication()` gave a job its role */
+  | 'job'
+  /** no request is under way: scripts, start-up */
   | 'outside'
   /** this very request has written */
   | 'own-write'
@@ -48,6 +50,8 @@ export interface PolicyInput {
   readonly wrote: boolean;
   /** Whether the HTTP method only reads; undefined outside any request. */
   readonly safe: boolean | undefined;
+  /** The rule that a job was started with. */
+  readonly job: RoleRule | undefined;
 }
 
 const outside = fixed('primary', 'outside', true);
@@ -65,10 +69,11 @@ export const outsideDecision: Decision = outside;
  * on, unless a rule asks for `eventual` consistency.
  */
 export function decide(input: PolicyInput): Decision {
-  const { forced, header, override, pinned, wrote, safe } = input;
+  const { forced, header, override, pinned, wrote, safe, job } = input;
   if (forced !== undefined) return explicit(forced, 'forced', input);
   if (header !== undefined) return explicit({ role: header }, 'header', input);
   if (override !== undefined) return explicit(override, 'override', input);
+  if (job !== undefined) return explicit(job, 'job', input);
   if (safe === undefined) return outside;
   if (!safe) return writingMethod;
   if (pinned) return pinnedRead;

@@ -7,3 +7,6 @@ export type Position = string;
 
 /** What a position may consist of, and how long it may be. */
 export const positionPattern: RegExp = /^[A-Za-z0-9-]{1,64}$/;
+
+/** Whether a node that has replayed one position has everything up to another. Unsure means no. */
+export type HasReached = (replayed: Position, wanted: Position) => boolean;

@@ -115,8 +115,8 @@ export interface RunWithReplicationOptions extends Omit<RoleRule, 'role'> {
  * @throws ERR_ROLE or ERR_OPTION for a setting that cannot be
  */
 export function runWithReplication<T>(options: RunWithReplicationOptions, fn: () => T): T {
-  const rule = toRoleRule({ role: 'primary', ...options }, 'runWithReplication()');
-  return storage.run(new Scope(new Session(), rule), fn);
+  const job = toRoleRule({ role: 'primary', ...options }, 'runWithReplication()');
+  return storage.run(new Scope(new Session(undefined, undefined, job)), fn);
 }
 
 /** What {@link currentReplication} tells. */

@@ -44,6 +44,7 @@ export class Session {
   /** Called once, when the first write begins: only then need an adapter watch the response headers. */
   onFirstWrite: (() => void) | undefined;
 
+  readonly #job: RoleRule | undefined;
   #revision = 0;
   #view: string | undefined;
   #pin: Pin | undefined;
@@ -54,9 +55,10 @@ export class Session {
   readonly #writes = new Map<string, Writes>();
   readonly #uses: NodeUse[] = [];
 
-  constructor(config?: ReplicationConfig, facts?: RequestFacts) {
+  constructor(config?: ReplicationConfig, facts?: RequestFacts, job?: RoleRule) {
     this.config = config;
     this.facts = facts;
+    this.#job = job;
     this.startedAt = config === undefined ? 0 : config.now();
   }
 
@@ -114,7 +116,7 @@ export class Session {
   decide(forced: RoleRule | undefined, cluster: string): Decision {
     const { config, facts } = this;
     if (config === undefined || facts === undefined) {
-      return decide({ ...nothingKnown, forced, wrote: this.wrote(cluster) });
+      return decide({ ...nothingKnown, forced, wrote: this.wrote(cluster), job: this.#job });
     }
     const { pin } = this;
     return decide({
@@ -124,6 +126,7 @@ export class Session {
       pinned: pin !== undefined && config.pin !== false && pinHolds(pin, cluster, config.pin, this.startedAt),
       wrote: this.wrote(cluster),
       safe: config.safeMethods.has(facts.method),
+      job: undefined,
     });
   }
 

@@ -1,1 +1,3 @@
-export {};
+export type { NodeOptions, ReplicatedPoolOptions } from './options.js';
+export { ReplicatedPool } from './replicated-pool.js';
+export type { NodeStatus, PoolStatus } from './status.js';

@@ -1,0 +1,159 @@
+import type { Clock, Timer } from './clock.js';
+import { describe, type NodeDescription, type Observation, unknownNode } from './node-description.js';
+
+/** How a monitor looks at its node. An engine brings one. */
+export interface Prober {
+  /**
+   * Looks once. The signal is aborted when the answer comes too late to count: the prober then gives up its
+   * connection.
+   */
+  observe(signal: AbortSignal): Promise<Observation>;
+  /** Whether an error means that nobody listens there, so that there is no use in asking again at once. */
+  isRefusal(error: Error): boolean;
+  close(): void;
+}
+
+/** How often, and how patiently, nodes are probed. */
+export interface MonitorSettings {
+  /** ms between two probes, ± 10 %. */
+  readonly probeIntervalMs: number;
+  /** ms after which a probe has failed. */
+  readonly probeTimeoutMs: number;
+  /** How many probes in a row must fail before a node is down. */
+  readonly failureThreshold: number;
+  /** The longest pause, in ms, between two tries of a node that is down. */
+  readonly downtimeMs: number;
+}
+
+/** What a monitor needs from the rest of the cluster. */
+export interface MonitorHooks {
+  /** How far behind an observed node is, and whether that is too far to read from it. */
+  judgeLag(observation: Observation): { readonly lagMs: number | undefined; readonly lagging: boolean };
+  onDescription(next: NodeDescription, previous: NodeDescription): void;
+}
+
+/**
+ * Watches one node: a probe at every interval, and one at once when somebody suspects the node. It never asks
+ * twice at the same time, and what it learns replaces the description as a whole.
+ */
+export class NodeMonitor {
+  readonly #prober: Prober;
+  readonly #settings: MonitorSettings;
+  readonly #clock: Clock;
+  readonly #hooks: MonitorHooks;
+  #description: NodeDescription;
+  #timer: Timer | undefined;
+  #running: Promise<void> | undefined;
+  #next: Promise<void> | undefined;
+  #suspected = false;
+  #closed = false;
+
+  constructor(node: string, prober: Prober, settings: MonitorSettings, clock: Clock, hooks: MonitorHooks) {
+    this.#description = unknownNode(node);
+    this.#prober = prober;
+    this.#settings = settings;
+    this.#clock = clock;
+    this.#hooks = hooks;
+  }
+
+  get description(): NodeDescription {
+    return this.#description;
+  }
+
+  /**
+   * Probes now. Everybody who asks while a probe is under way shares the next one, because the answer of the
+   * one under way may be older than their question.
+   */
+  check(): Promise<void> {
+    if (this.#closed) return Promise.resolve();
+    this.#timer?.clear();
+    this.#timer = undefined;
+    if (this.#running === undefined) return this.#start();
+    this.#next ??= this.#running.then(() => {
+      this.#next = undefined;
+      return this.#start();
+    });
+    return this.#next;
+  }
+
+  /** A statement has failed in a way that a dead node would explain: one failed probe now proves it. */
+  suspect(): Promise<void> {
+    this.#suspected = true;
+    return this.check();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#timer?.clear();
+    this.#prober.close();
+  }
+
+  #start(): Promise<void> {
+    if (this.#closed) return Promise.resolve();
+    const running = this.#probe().finally(() => {
+      this.#running = undefined;
+      if (this.#next === undefined) this.#schedule();
+    });
+    this.#running = running;
+    return running;
+  }
+
+  async #probe(): Promise<void> {
+    const suspected = this.#suspected;
+    this.#suspected = false;
+    const retried = this.#description.state === 'down';
+    if (retried) this.#become({ state: 'connecting' });
+    const began = this.#clock.now();
+    const abort = new AbortController();
+    const timer = this.#clock.after(this.#settings.probeTimeoutMs, () => {
+      abort.abort(new Error(`No answer to a probe within ${this.#settings.probeTimeoutMs} ms.`));
+    });
+    try {
+      const observation = await this.#prober.observe(abort.signal);
+      if (!this.#closed) this.#succeed(observation, began);
+    } catch (error) {
+      if (!this.#closed)
+        this.#fail(error instanceof Error ? error : new Error(String(error)), suspected || retried);
+    } finally {
+      timer.clear();
+    }
+  }
+
+  #succeed(observation: Observation, began: number): void {
+    const now = this.#clock.now();
+    const { lagMs, lagging } = this.#hooks.judgeLag(observation);
+    this.#become({
+      ...observation,
+      lagMs,
+      state: lagging ? 'lagging' : 'up',
+      roundTripMs: now - began,
+      observedAt: now,
+      failures: 0,
+      error: undefined,
+    });
+  }
+
+  #fail(error: Error, doubted: boolean): void {
+    const failures = this.#description.failures + 1;
+    const dead = doubted || failures >= this.#settings.failureThreshold || this.#prober.isRefusal(error);
+    this.#become({ failures, error, ...(dead && { state: 'down' as const }) });
+  }
+
+  #become(news: Partial<NodeDescription>): void {
+    const previous = this.#description;
+    this.#description = describe(previous, news);
+    this.#hooks.onDescription(this.#description, previous);
+  }
+
+  #schedule(): void {
+    if (this.#closed) return;
+    const { state, failures } = this.#description;
+    const { probeIntervalMs, downtimeMs } = this.#settings;
+    const pause =
+      state === 'down'
+        ? Math.min(probeIntervalMs * 2 ** Math.min(failures, 20), downtimeMs)
+        : probeIntervalMs;
+    const jitter = 0.9 + 0.2 * this.#clock.random();
+    this.#timer = this.#clock.after(pause * jitter, () => void this.check());
+  }
+}

@@ -1,0 +1,146 @@
+import { publish } from '../events.js';
+import type { HasReached } from '../position.js';
+import type { Clock } from './clock.js';
+import { LagHistory } from './lag-history.js';
+import { type MonitorSettings, NodeMonitor, type Prober } from './monitor.js';
+import type { NodeDescription, Observation } from './node-description.js';
+import { emptyTopology, judgeTopology, type Topology } from './topology.js';
+
+export interface WatcherOptions extends MonitorSettings {
+  /** The cluster's name, for events. */
+  readonly cluster: string;
+  readonly nodes: readonly { readonly name: string; readonly prober: Prober }[];
+  /** The lag, in ms, from which on a replica is not read from. */
+  readonly maxLagMs: number;
+  readonly hasReached: HasReached;
+  readonly clock: Clock;
+  /** Called when the topology has been judged anew, before anybody who waits is told. */
+  readonly onTopology: (topology: Topology, previous: Topology) => void;
+}
+
+/** Watches all nodes of a cluster, and keeps the one current answer to "who is who". */
+export class ClusterWatcher {
+  readonly #options: WatcherOptions;
+  readonly #monitors: ReadonlyMap<string, NodeMonitor>;
+  readonly #lag: LagHistory;
+  readonly #waiting = new Set<() => void>();
+  #topology = emptyTopology;
+  #closed = false;
+
+  constructor(options: WatcherOptions) {
+    this.#options = options;
+    this.#lag = new LagHistory(options.hasReached);
+    const hooks = {
+      judgeLag: (observation: Observation) => this.#judgeLag(observation),
+      onDescription: (next: NodeDescription, previous: NodeDescription) =>
+        this.#onDescription(next, previous),
+    };
+    this.#monitors = new Map(
+      options.nodes.map(({ name, prober }) => [
+        name,
+        new NodeMonitor(name, prober, options, options.clock, hooks),
+      ]),
+    );
+  }
+
+  get topology(): Topology {
+    return this.#topology;
+  }
+
+  /** What is known of every node. */
+  get nodes(): readonly NodeDescription[] {
+    return [...this.#monitors.values()].map((monitor) => monitor.description);
+  }
+
+  /** Whether every node has been looked at: what is missing then is missing for a reason. */
+  get settled(): boolean {
+    return this.nodes.every((node) => node.state !== 'connecting' || node.failures > 0);
+  }
+
+  /** Probes all nodes now. */
+  async checkAll(): Promise<void> {
+    await Promise.all([...this.#monitors.values()].map((monitor) => monitor.check()));
+  }
+
+  /** A statement on this node has failed in a way that a dead node would explain. */
+  suspect(node: string): Promise<void> {
+    return this.#monitors.get(node)?.suspect() ?? Promise.resolve();
+  }
+
+  /**
+   * Waits until a question has an answer.
+   *
+   * @param look asks the question: undefined means "not yet"; it is asked again whenever something changes
+   * @param ms how long to wait; the process is kept alive meanwhile
+   * @returns the answer, or undefined when time is up or the watcher was closed
+   */
+  waitFor<T>(look: () => T | undefined, ms: number): Promise<T | undefined> {
+    const found = look();
+    if (found !== undefined || ms <= 0) return Promise.resolve(found);
+    return new Promise((resolve) => {
+      const finish = (answer: T | undefined): void => {
+        clearTimeout(timer);
+        this.#waiting.delete(ask);
+        resolve(answer);
+      };
+      const ask = (): void => {
+        const answer = look();
+        if (answer !== undefined || this.#closed) finish(answer);
+      };
+      const timer = setTimeout(() => finish(look()), ms);
+      this.#waiting.add(ask);
+    });
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const monitor of this.#monitors.values()) monitor.close();
+    this.#tellWaiting();
+  }
+
+  #judgeLag({ role, position }: Observation): { lagMs: number | undefined; lagging: boolean } {
+    const now = this.#options.clock.now();
+    if (role === 'primary') return { lagMs: 0, lagging: false };
+    const lagMs = position === undefined ? undefined : this.#lag.lagOf(position, now);
+    return { lagMs, lagging: lagMs !== undefined && lagMs > this.#options.maxLagMs };
+  }
+
+  #onDescription(next: NodeDescription, previous: NodeDescription): void {
+    const before = this.#topology;
+    this.#topology = judgeTopology(before, this.nodes);
+    const { primary } = this.#topology;
+    if (primary?.node !== before.primary?.node) this.#lag.clear();
+    if (primary?.node === next.node && next.position !== undefined && next !== previous) {
+      this.#lag.record(next.position, next.observedAt ?? this.#options.clock.now());
+    }
+    this.#options.onTopology(this.#topology, before);
+    this.#publishChanges(next, previous, before);
+    this.#tellWaiting();
+  }
+
+  #publishChanges(next: NodeDescription, previous: NodeDescription, before: Topology): void {
+    const { cluster } = this.#options;
+    const { primary, splitBrain } = this.#topology;
+    if (next.state !== previous.state || next.role !== previous.role) {
+      const { node, role, error } = next;
+      publish('node-changed', {
+        cluster,
+        node,
+        from: previous.state,
+        to: next.state,
+        role,
+        error: error?.message,
+      });
+    }
+    if (primary?.node !== before.primary?.node) {
+      publish('primary-changed', { cluster, from: before.primary?.node, to: primary?.node });
+    }
+    if (splitBrain.length > 0 && before.splitBrain.length === 0) {
+      publish('split-brain', { cluster, nodes: splitBrain.map(({ node }) => node) });
+    }
+  }
+
+  #tellWaiting(): void {
+    for (const ask of [...this.#waiting]) ask();
+  }
+}

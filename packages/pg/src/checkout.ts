@@ -1,0 +1,52 @@
+import { ReplicationError } from '@node-replicated/core';
+import type pg from 'pg';
+import type { PgNode } from './node.js';
+import type { PgCluster } from './pg-cluster.js';
+import { readFailure } from './sqlstate.js';
+
+/** A connection of a node, in somebody's hands until it is released. */
+export interface Checkout {
+  readonly node: PgNode;
+  readonly client: pg.PoolClient;
+  readonly release: (error?: Error) => void;
+}
+
+type Done = (error: unknown, checkout?: Checkout) => void;
+
+/** Takes a connection to write with: of the primary, or of its successor if the primary does not take writes. */
+export function checkoutWriter(cluster: PgCluster, done: Done): void {
+  const { primary } = cluster;
+  if (primary !== undefined) takeWriter(cluster, primary, undefined, done);
+  else cluster.waitForPrimary().then((node) => takeWriter(cluster, node, undefined, done), done);
+}
+
+/**
+ * A node that was taken for the primary did not take a write, and changed nothing: it is probed at once, and if
+ * another node turns out to be the primary, that one is asked.
+ *
+ * @param error what the former node answered: it stands when there is no other
+ */
+export function checkoutWriterElsewhere(
+  cluster: PgCluster,
+  former: PgNode,
+  error: unknown,
+  done: Done,
+): void {
+  cluster
+    .suspect(former)
+    .then(() => cluster.waitForPrimary())
+    .then((node) => (node === former ? done(error) : takeWriter(cluster, node, former, done)), done);
+}
+
+function takeWriter(cluster: PgCluster, node: PgNode, former: PgNode | undefined, done: Done): void {
+  node.writer.connect((error, client, release) => {
+    if (client !== undefined) done(undefined, { node, client, release });
+    else if (former === undefined && isNotTaken(error)) checkoutWriterElsewhere(cluster, node, error, done);
+    else done(error);
+  });
+}
+
+/** Whether an error in connecting may mean that the primary is another node by now. */
+function isNotTaken(error: unknown): boolean {
+  return error instanceof ReplicationError ? error.code === 'ERR_NOT_PRIMARY' : readFailure(error) === 'lost';
+}

@@ -1,0 +1,309 @@
+import {
+  type Decision,
+  eventChannel,
+  publish,
+  type Reason,
+  type Session,
+} from '@node-replicated/core/adapter';
+import type pg from 'pg';
+import { type Checkout, checkoutWriter } from './checkout.js';
+import { LeaseLink } from './lease-link.js';
+import type { PgNode } from './node.js';
+import { mayHaveWritten } from './plain-read.js';
+import type { RunContext } from './run-context.js';
+import { readFailure } from './sqlstate.js';
+import { beginsReadOnly, commits, isSeveral } from './statement.js';
+import type { AnyResult, StatementCall } from './statement-call.js';
+import { hintInTransaction, outcomeUnknown, writeInReplicaScope } from './statement-errors.js';
+import { WriteTracker } from './write-tracker.js';
+
+/** A statement of a leased client, with the decision that held when it was handed in. */
+export interface LeaseJob {
+  readonly call: StatementCall;
+  readonly decision: Decision;
+  readonly session: Session | undefined;
+  readonly resolve: (result: AnyResult) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Told when a lease takes a real connection, when it gives it back, and when it has ended. */
+export interface LeaseHooks {
+  onBind(client: pg.PoolClient): void;
+  onUnbind(client: pg.PoolClient): void;
+  onClosed(): void;
+}
+
+/**
+ * What a checked-out client does behind its face: it takes a real connection at its first statement, and moves
+ * from a reader to the writer at most once, never back, never inside a transaction.
+ *
+ * On a reader, statements are sent one at a time, because each may decide where the next one goes. On the writer
+ * they are handed to `pg` as they come.
+ */
+export class Lease {
+  readonly #context: RunContext;
+  readonly #hooks: LeaseHooks;
+  readonly #writes: WriteTracker;
+  readonly #queue: LeaseJob[] = [];
+  #link: LeaseLink | undefined;
+  #pumping = false;
+  #released = false;
+  #releaseError: Error | undefined;
+
+  constructor(context: RunContext, hooks: LeaseHooks) {
+    this.#context = context;
+    this.#hooks = hooks;
+    this.#writes = new WriteTracker(context.cluster);
+  }
+
+  /** The real client, while there is one. */
+  get client(): pg.PoolClient | undefined {
+    return this.#link?.client;
+  }
+
+  /** Takes the writer's connection before the first statement, where it is sure to be needed. */
+  async bindWriter(): Promise<void> {
+    this.#bind(await this.#checkoutWriter(), 'writer');
+  }
+
+  run(job: LeaseJob): void {
+    if (this.#released) {
+      process.nextTick(job.reject, new Error('Client was closed and is not queryable'));
+    } else if (!this.#pumping && this.#link?.session === 'writer') {
+      this.#sendToWriter(this.#link, job);
+    } else {
+      this.#queue.push(job);
+      if (!this.#pumping) void this.#pump();
+    }
+  }
+
+  /**
+   * Ends the lease. What was handed in before still runs.
+   *
+   * @param error closes the connection instead of returning it to its pool
+   * @throws an Error with pg-pool's words when it was released before
+   */
+  release(error?: Error | boolean): void {
+    if (this.#released) {
+      throw new Error('Release called on client which has already been released to the pool.');
+    }
+    this.#released = true;
+    if (error)
+      this.#releaseError = error instanceof Error ? error : new Error('The connection was given up.');
+    if (!this.#pumping) void this.#end();
+  }
+
+  async #pump(): Promise<void> {
+    this.#pumping = true;
+    for (let job = this.#queue.shift(); job !== undefined; job = this.#queue.shift()) {
+      try {
+        await this.#perform(job);
+      } catch (error) {
+        job.reject(error);
+      }
+    }
+    this.#pumping = false;
+    if (this.#released) await this.#end();
+  }
+
+  async #perform(job: LeaseJob): Promise<void> {
+    const link = this.#link;
+    if (link?.session === 'writer') this.#sendToWriter(link, job);
+    else if (link?.inTransaction === true) await this.#continueTransaction(link, job);
+    else if (needsWriter(job)) await this.#moveToWriter(job);
+    else await this.#read(job);
+  }
+
+  /** A statement on a reader, outside any transaction: it may run again elsewhere, as it has changed nothing. */
+  async #read(job: LeaseJob): Promise<void> {
+    const tried = new Set<PgNode>();
+    for (;;) {
+      const link = await this.#reader(job, tried);
+      const { error, result } = await this.#sendToReader(link, job);
+      if (error === undefined) return this.#succeed(link, job, result);
+      const { call } = job;
+      const failure = readFailure(error);
+      if (failure === 'read-only') this.#context.memory.learnWrite(call.text);
+      if (link.inTransaction) throw hintInTransaction(error);
+      if (failure === 'read-only' || (failure === 'not-here' && !link.onPrimary))
+        return this.#moveToWriter(job);
+      if (failure === 'statement' || failure === 'not-here' || (failure === 'conflict' && link.onPrimary))
+        throw error;
+      if (failure === 'lost' && link.onPrimary && !link.node.provenReadOnly)
+        throw outcomeUnknown(link.node.name, error);
+      await this.#unbind(error);
+      tried.add(link.node);
+      if (failure !== 'conflict') void this.#context.cluster.suspect(link.node);
+      if (this.#context.cluster.readerFor(job.decision, job.session, tried) === undefined) throw error;
+    }
+  }
+
+  async #continueTransaction(link: LeaseLink, job: LeaseJob): Promise<void> {
+    const { error, result } = await this.#sendToReader(link, job);
+    if (error === undefined) return this.#succeed(link, job, result);
+    if (readFailure(error) === 'lost') void this.#context.cluster.suspect(link.node);
+    throw hintInTransaction(error);
+  }
+
+  async #sendToReader(link: LeaseLink, job: LeaseJob): Promise<{ error?: unknown; result?: AnyResult }> {
+    if (job.call.ownProtocol !== undefined) {
+      this.#learnFrom(job.call);
+      link.sendOwnProtocol(job.call);
+      await link.whenQuiet();
+      return {};
+    }
+    const outcome = await new Promise<{ error?: unknown; result?: AnyResult }>((resolve) => {
+      link.send(job.call, (error, result) => resolve(result === undefined ? { error } : { error, result }));
+    });
+    if (outcome.error !== undefined) await link.whenQuiet();
+    return outcome;
+  }
+
+  #succeed(link: LeaseLink, job: LeaseJob, result: AnyResult | undefined): void {
+    const { session, decision } = job;
+    const { cluster } = this.#context;
+    const changesSession = job.call.kind !== 'open' && job.call.kind !== 'begin' && job.call.kind !== 'end';
+    if (link.onPrimary && session !== undefined) {
+      const wrote =
+        changesSession || (result !== undefined && mayHaveWritten(result, link.node.provenReadOnly));
+      if (wrote) {
+        session.beginWrite(cluster);
+        session.endWrite(cluster);
+      }
+    }
+    const fallback = link.onPrimary && decision.role === 'replica';
+    if (fallback) publish('fallback-to-primary', { cluster: cluster.name });
+    this.#note(link, job, fallback ? 'no-replica' : decision.reason);
+    if (result !== undefined) job.resolve(result);
+  }
+
+  async #moveToWriter(job: LeaseJob): Promise<void> {
+    const { cluster } = this.#context;
+    const { decision, session, call } = job;
+    if (decision.role === 'replica' && call.kind !== 'session' && call.kind !== 'begin') {
+      const request = session?.request;
+      if (cluster.settings.onWriteInReplicaScope === 'reject') throw writeInReplicaScope(request, call.text);
+      publish('write-in-replica-scope', { cluster: cluster.name, request });
+    }
+    const checkout = await this.#checkoutWriter();
+    await this.#unbind();
+    this.#sendToWriter(this.#bind(checkout, 'writer'), job);
+  }
+
+  #sendToWriter(link: LeaseLink, job: LeaseJob): void {
+    const { call, decision, session } = job;
+    const mayWrite = this.#writes.note(call, session);
+    if (call.ownProtocol !== undefined) {
+      link.sendOwnProtocol(call);
+      this.#note(link, job, decision.role === 'replica' ? 'write' : decision.reason);
+      return;
+    }
+    link.send(call, (error, result) => {
+      if (error === undefined && result !== undefined) {
+        this.#note(link, job, decision.role === 'replica' ? 'write' : decision.reason);
+        job.resolve(result);
+        return;
+      }
+      const failure = readFailure(error);
+      if (failure === 'lost' || failure === 'read-only') void this.#context.cluster.suspect(link.node);
+      const uncertain = failure === 'lost' && mayWrite && isUncertain(link, call);
+      job.reject(uncertain ? outcomeUnknown(link.node.name, error) : error);
+    });
+  }
+
+  async #reader(job: LeaseJob, tried: Set<PgNode>): Promise<LeaseLink> {
+    const { cluster } = this.#context;
+    if (this.#link !== undefined && this.#link.lost === undefined) return this.#link;
+    if (this.#link !== undefined) await this.#unbind(this.#link.lost);
+    for (;;) {
+      const node =
+        cluster.readerFor(job.decision, job.session, tried) ??
+        (await cluster.waitForReader(job.decision, job.session, tried));
+      if (node === undefined) throw cluster.noNode();
+      try {
+        return this.#bind(await checkoutReader(node), 'reader');
+      } catch (error) {
+        tried.add(node);
+        void cluster.suspect(node);
+        if (cluster.readerFor(job.decision, job.session, tried) === undefined) throw error;
+      }
+    }
+  }
+
+  #checkoutWriter(): Promise<Checkout> {
+    return new Promise((resolve, reject) => {
+      checkoutWriter(this.#context.cluster, (error, checkout) =>
+        checkout === undefined ? reject(error) : resolve(checkout),
+      );
+    });
+  }
+
+  #bind(checkout: Checkout, session: 'reader' | 'writer'): LeaseLink {
+    const link = new LeaseLink(checkout, session);
+    this.#link = link;
+    this.#hooks.onBind(link.client);
+    return link;
+  }
+
+  async #unbind(error?: unknown): Promise<void> {
+    const link = this.#link;
+    if (link === undefined) return;
+    this.#link = undefined;
+    this.#hooks.onUnbind(link.client);
+    await link.close(error instanceof Error ? error : undefined, () =>
+      publish('dirty-release', { cluster: this.#context.cluster.name, node: link.node.name }),
+    );
+  }
+
+  async #end(): Promise<void> {
+    await this.#unbind(this.#releaseError);
+    this.#writes.close();
+    this.#hooks.onClosed();
+  }
+
+  /** A cursor or stream cannot run again elsewhere. If it turns out to write, the next one knows. */
+  #learnFrom({ ownProtocol, text }: StatementCall): void {
+    const handleError = ownProtocol?.handleError;
+    if (ownProtocol === undefined || handleError === undefined) return;
+    ownProtocol.handleError = (error, connection) => {
+      if (readFailure(error) === 'read-only') this.#context.memory.learnWrite(text);
+      handleError.call(ownProtocol, error, connection);
+    };
+  }
+
+  #note(link: LeaseLink, job: LeaseJob, reason: Reason): void {
+    const role = link.onPrimary ? 'primary' : 'replica';
+    const { name: node } = link.node;
+    job.session?.noteUse(node, role, reason);
+    if (statements.hasSubscribers) {
+      statements.publish({ cluster: this.#context.cluster.name, node, role, reason, session: link.session });
+    }
+  }
+}
+
+const statements = eventChannel('statement');
+
+function checkoutReader(node: PgNode): Promise<Checkout> {
+  return new Promise((resolve, reject) => {
+    node.reader.connect((error, client, release) => {
+      if (client === undefined) reject(error);
+      else resolve({ node, client, release });
+    });
+  });
+}
+
+/** Whether a statement outside any transaction has to run on the writer, as far as its text tells. */
+function needsWriter({ call: { kind, text }, decision }: LeaseJob): boolean {
+  if (decision.writes) return true;
+  if (kind === 'begin') return !(isExplicitReplica(decision) || beginsReadOnly(text));
+  return kind === 'write' || kind === 'session';
+}
+
+function isExplicitReplica({ role, reason }: Decision): boolean {
+  return role === 'replica' && (reason === 'forced' || reason === 'override' || reason === 'header');
+}
+
+/** Whether a statement may have taken effect although its connection was lost: not inside an open transaction. */
+function isUncertain(link: LeaseLink, { kind, text }: StatementCall): boolean {
+  return !link.inTransaction || isSeveral(text) || (kind === 'end' && commits(text));
+}

@@ -1,0 +1,53 @@
+import type { HasReached, Position } from '@node-replicated/core/cluster';
+
+/** A point in a PostgreSQL primary's history. */
+export interface PgPosition {
+  /** `pg_control_system().system_identifier`, an unsigned 64-bit number. */
+  readonly systemIdentifier: bigint;
+  readonly timeline: number;
+  /** A byte offset into the write-ahead log, an unsigned 64-bit number. */
+  readonly lsn: bigint;
+}
+
+/** The number that PostgreSQL writes as two hexadecimal halves, such as `16/B374D848`. */
+export function parseLsn(text: string): bigint {
+  const [high, low] = text.split('/');
+  return (BigInt(`0x${high}`) << 32n) | BigInt(`0x${low}`);
+}
+
+/** A position as a pin carries it: three numbers to the base 36. */
+export function formatPosition({ systemIdentifier, timeline, lsn }: PgPosition): Position {
+  return `${systemIdentifier.toString(36)}-${timeline.toString(36)}-${lsn.toString(36)}`;
+}
+
+/** Reads a position; undefined when it is not one of PostgreSQL's. */
+export function parsePosition(position: Position): PgPosition | undefined {
+  const [system, timeline, lsn, ...rest] = position.split('-');
+  if (system === undefined || timeline === undefined || lsn === undefined || rest.length > 0)
+    return undefined;
+  const numbers = [fromBase36(system), fromBase36(timeline), fromBase36(lsn)] as const;
+  const [systemIdentifier, timelineNumber, lsnNumber] = numbers;
+  if (systemIdentifier === undefined || timelineNumber === undefined || lsnNumber === undefined)
+    return undefined;
+  return { systemIdentifier, timeline: Number(timelineNumber), lsn: lsnNumber };
+}
+
+function fromBase36(digits: string): bigint | undefined {
+  if (!/^[0-9a-z]{1,13}$/.test(digits)) return undefined;
+  let value = 0n;
+  for (const digit of digits) value = value * 36n + BigInt(Number.parseInt(digit, 36));
+  return value < 1n << 64n ? value : undefined;
+}
+
+/**
+ * Whether a node at one position has everything up to another. A node on an older timeline has not, whatever
+ * its LSN: what it has replayed may have been left behind by a promotion.
+ */
+export const hasReached: HasReached = (replayed, wanted) => {
+  const have = parsePosition(replayed);
+  const need = parsePosition(wanted);
+  if (have === undefined || need === undefined) return false;
+  return (
+    have.systemIdentifier === need.systemIdentifier && have.timeline >= need.timeline && have.lsn >= need.lsn
+  );
+};

@@ -1,0 +1,199 @@
+import { ReplicationError } from '@node-replicated/core';
+import { type Cluster, type Decision, registerCluster, type Session } from '@node-replicated/core/adapter';
+import {
+  type Balancer,
+  ClusterWatcher,
+  createBalancer,
+  type NodeDescription,
+  selectReplicas,
+  systemClock,
+  type Topology,
+} from '@node-replicated/core/cluster';
+import type pg from 'pg';
+import { hasReached } from './lsn.js';
+import { PgNode } from './node.js';
+import type { PoolSettings } from './options.js';
+
+/** The nodes of one cluster, who of them is what, and which one serves next. */
+export class PgCluster implements Cluster {
+  readonly name: string;
+  readonly settings: PoolSettings;
+  readonly #nodes: ReadonlyMap<string, PgNode>;
+  readonly #watcher: ClusterWatcher;
+  readonly #balance: Balancer;
+  readonly #unregister: () => void;
+  #primary: PgNode | undefined;
+  #replicas: readonly PgNode[] = [];
+  #closing: Promise<unknown>[] = [];
+
+  constructor(settings: PoolSettings, onPool: (pool: pg.Pool) => void) {
+    this.name = settings.name;
+    this.settings = settings;
+    this.#balance = createBalancer(settings.balance, systemClock.random);
+    const hooks = { newestTimeline: (): number => this.#watcher.topology.timeline, onPool };
+    const nodes = settings.nodes.map((node) => new PgNode(node, settings.primaryReadsMax, hooks));
+    this.#nodes = new Map(nodes.map((node) => [node.name, node]));
+    this.#watcher = new ClusterWatcher({
+      ...settings,
+      cluster: settings.name,
+      nodes,
+      hasReached,
+      clock: systemClock,
+      onTopology: (topology) => this.#follow(topology),
+    });
+    this.#unregister = registerCluster(this);
+    void this.#watcher.checkAll();
+  }
+
+  get nodes(): Iterable<PgNode> {
+    return this.#nodes.values();
+  }
+
+  get descriptions(): readonly NodeDescription[] {
+    return this.#watcher.nodes;
+  }
+
+  get topology(): Topology {
+    return this.#watcher.topology;
+  }
+
+  /** Whether every node has been looked at and none of them is a primary that may be written to. */
+  get readOnly(): boolean {
+    return this.#primary === undefined && this.#watcher.settled;
+  }
+
+  /** The primary, or undefined when there is none just now. */
+  get primary(): PgNode | undefined {
+    return this.#primary;
+  }
+
+  /**
+   * The node whose reader serves a read: for role `replica` the one that has served this request before, or one
+   * that the balancer chooses, or else the primary; for role `primary` the primary.
+   *
+   * @param without nodes that have failed this statement already
+   * @returns undefined when there is none just now
+   */
+  readerFor(
+    decision: Decision,
+    session: Session | undefined,
+    without?: ReadonlySet<PgNode>,
+  ): PgNode | undefined {
+    if (decision.role === 'primary') return this.#unless(this.#primary, without);
+    const kept = session?.replicas.get(this);
+    const maxLagMs = decision.rule?.maxLagMs;
+    if (kept instanceof PgNode && kept.readable && maxLagMs === undefined && without === undefined)
+      return kept;
+    const candidates = this.#candidates(maxLagMs, without);
+    if (candidates.length === 0) return this.#unless(this.#primary, without);
+    const chosen = kept instanceof PgNode && candidates.includes(kept) ? kept : this.#balance(candidates);
+    session?.replicas.set(this, chosen);
+    return chosen;
+  }
+
+  /** {@link PgCluster.readerFor}, waiting for a node when there is none yet. */
+  async waitForReader(
+    decision: Decision,
+    session: Session | undefined,
+    without?: ReadonlySet<PgNode>,
+  ): Promise<PgNode | undefined> {
+    if (this.#watcher.settled) void this.#watcher.checkAll();
+    return this.#watcher.waitFor(() => this.readerFor(decision, session, without), this.settings.waitMs);
+  }
+
+  /**
+   * The primary, waiting for one when there is none.
+   *
+   * @throws ERR_NO_PRIMARY or ERR_SPLIT_BRAIN when there still is none after `failoverWaitMs`
+   */
+  async waitForPrimary(): Promise<PgNode> {
+    if (this.#watcher.settled) void this.#watcher.checkAll();
+    const primary = await this.#watcher.waitFor(() => this.#primary, this.settings.waitMs);
+    if (primary !== undefined) return primary;
+    throw this.noPrimary();
+  }
+
+  /** A statement has failed on this node in a way that a dead node would explain: it is probed at once. */
+  suspect(node: PgNode): Promise<void> {
+    return this.#watcher.suspect(node.name);
+  }
+
+  noPrimary(): ReplicationError {
+    const { splitBrain } = this.#watcher.topology;
+    if (splitBrain.length > 0) {
+      const names = splitBrain.map(({ node }) => node).join(' and ');
+      return new ReplicationError(
+        'ERR_SPLIT_BRAIN',
+        `${names} both say that they are the primary of cluster '${this.name}': nothing is written until one of them is stopped.`,
+      );
+    }
+    return new ReplicationError(
+      'ERR_NO_PRIMARY',
+      `Cluster '${this.name}' has had no primary for ${this.settings.waitMs} ms: ${this.#reasons()}`,
+      { cause: this.#cause() },
+    );
+  }
+
+  noNode(): ReplicationError {
+    return new ReplicationError(
+      'ERR_NO_NODE',
+      `No node of cluster '${this.name}' can serve: ${this.#reasons()}`,
+      {
+        cause: this.#cause(),
+      },
+    );
+  }
+
+  async close(): Promise<void> {
+    this.#unregister();
+    this.#watcher.close();
+    await Promise.all([...this.#nodes.values()].map((node) => node.close()));
+    await Promise.all(this.#closing);
+  }
+
+  #candidates(maxLagMs: number | undefined, without: ReadonlySet<PgNode> | undefined): readonly PgNode[] {
+    const able =
+      maxLagMs === undefined
+        ? this.#replicas
+        : this.#toNodes(selectReplicas(this.#watcher.topology, { maxLagMs }));
+    return without === undefined ? able : able.filter((node) => !without.has(node));
+  }
+
+  #unless(node: PgNode | undefined, without: ReadonlySet<PgNode> | undefined): PgNode | undefined {
+    return node !== undefined && without?.has(node) === true ? undefined : node;
+  }
+
+  #follow(topology: Topology): void {
+    const primary = topology.primary === undefined ? undefined : this.#nodes.get(topology.primary.node);
+    this.#replicas = this.#toNodes(topology.replicas);
+    const readable = new Set(this.#replicas);
+    for (const node of this.#nodes.values()) {
+      node.readable = readable.has(node);
+      node.isPrimary = node === primary;
+    }
+    const former = this.#primary;
+    this.#primary = primary;
+    if (former !== undefined && former !== primary) this.#retire(former);
+  }
+
+  #retire(former: PgNode): void {
+    const closed = former.closeWriter().finally(() => {
+      this.#closing = this.#closing.filter((other) => other !== closed);
+    });
+    this.#closing.push(closed);
+  }
+
+  #toNodes(descriptions: readonly NodeDescription[]): readonly PgNode[] {
+    return descriptions.map(({ node }) => this.#nodes.get(node)).filter((node) => node !== undefined);
+  }
+
+  #cause(): Error | undefined {
+    return this.#watcher.nodes.find(({ error }) => error !== undefined)?.error;
+  }
+
+  #reasons(): string {
+    return this.#watcher.nodes
+      .map(({ node, state, role, error }) => `${node} is ${state} (${error?.message ?? role})`)
+      .join('; ');
+  }
+}

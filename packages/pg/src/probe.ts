@@ -1,0 +1,113 @@
+import { Socket } from 'node:net';
+import type { Observation, Prober } from '@node-replicated/core/cluster';
+import pg from 'pg';
+import { setRef } from './connection-use.js';
+import { formatPosition, parseLsn } from './lsn.js';
+
+/**
+ * What a node says of itself. A standby's timeline is the newest of what it receives, what it must at least
+ * replay, and its last restart point; what the session may not read is null.
+ */
+const question = `
+  SELECT pg_is_in_recovery() AS standby,
+         (SELECT system_identifier::text FROM pg_control_system()) AS system,
+         CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()
+              ELSE pg_current_wal_insert_lsn() END::text AS lsn,
+         CASE WHEN pg_is_in_recovery()
+              THEN greatest((SELECT received_tli FROM pg_stat_wal_receiver),
+                            (SELECT min_recovery_end_timeline FROM pg_control_recovery()),
+                            (SELECT timeline_id FROM pg_control_checkpoint()))::text
+              ELSE ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::int::text
+         END AS timeline,
+         CASE WHEN pg_is_in_recovery()
+              THEN (SELECT status FROM pg_stat_wal_receiver) = 'streaming' END::text AS streaming`;
+
+interface Answer {
+  readonly standby: boolean;
+  readonly system: string | null;
+  readonly lsn: string | null;
+  readonly timeline: string | null;
+  readonly streaming: string | null;
+}
+
+/** Looks at a PostgreSQL server over one connection of its own, apart from the application's statements. */
+export class PgProber implements Prober {
+  readonly #config: pg.ClientConfig;
+  #link: Link | undefined;
+
+  constructor(config: pg.ClientConfig) {
+    this.#config = { ...config, password: config.password, application_name: 'node-replicated monitor' };
+  }
+
+  async observe(signal: AbortSignal): Promise<Observation> {
+    const late = new Promise<never>((_, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+    });
+    const link = this.#link ?? new Link(this.#config);
+    this.#link = link;
+    try {
+      return toObservation(await Promise.race([link.ask(), late]));
+    } catch (error) {
+      link.close();
+      if (this.#link === link) this.#link = undefined;
+      throw error;
+    }
+  }
+
+  isRefusal(error: Error): boolean {
+    return 'code' in error && (error.code === 'ECONNREFUSED' || error.code === 'ENOENT');
+  }
+
+  close(): void {
+    this.#link?.close();
+    this.#link = undefined;
+  }
+}
+
+/** One connection. It is closed by destroying its socket: a frozen server would never say goodbye. */
+class Link {
+  readonly #client: pg.Client;
+  readonly #opened: Promise<unknown>;
+  #socket: { destroy(): unknown } | undefined;
+
+  constructor(config: pg.ClientConfig) {
+    const makeStream = config.stream ?? (() => new Socket());
+    this.#client = new pg.Client({
+      ...config,
+      password: config.password,
+      stream: () => {
+        const stream = makeStream();
+        this.#socket = stream;
+        return stream;
+      },
+    });
+    this.#client.on('error', () => this.close());
+    this.#opened = this.#client.connect().then(() => setRef(this.#client, 'unref'));
+  }
+
+  async ask(): Promise<Answer> {
+    await this.#opened;
+    const { rows } = await this.#client.query<Answer>(question);
+    const [answer] = rows;
+    if (answer === undefined) throw new Error('A probe was answered with nothing.');
+    return answer;
+  }
+
+  close(): void {
+    this.#socket?.destroy();
+  }
+}
+
+function toObservation({ standby, system, lsn, timeline, streaming }: Answer): Observation {
+  const line = timeline === null ? undefined : Number(timeline);
+  const known = system !== null && lsn !== null && line !== undefined;
+  return {
+    role: standby ? 'replica' : 'primary',
+    systemIdentifier: system ?? undefined,
+    timeline: line,
+    position: known
+      ? formatPosition({ systemIdentifier: BigInt(system), timeline: line, lsn: parseLsn(lsn) })
+      : undefined,
+    streaming: streaming === null ? undefined : streaming === 'true',
+  };
+}

@@ -1,0 +1,202 @@
+import { currentScope, outsideDecision } from '@node-replicated/core/adapter';
+import pg from 'pg';
+import { LeasedClient, retrace } from './leased-client.js';
+import { type ReplicatedPoolOptions, resolvePoolOptions } from './options.js';
+import { PgCluster } from './pg-cluster.js';
+import { PoolEvents } from './pool-events.js';
+import type { RunContext } from './run-context.js';
+import { StatementMemory } from './statement.js';
+import { type AnyResult, readCall } from './statement-call.js';
+import { StatementRun } from './statement-run.js';
+import { type PoolStatus, statusOf } from './status.js';
+
+type ConnectCallback = (
+  error: Error | undefined,
+  client: pg.PoolClient | undefined,
+  done: (release?: Error | boolean) => void,
+) => void;
+
+/**
+ * A `pg.Pool` over a primary and its replicas. Inside a request of a reading method statements run on a replica,
+ * everywhere else on the primary; what turns out to write runs on the primary whatever was decided.
+ *
+ * `max` and the other sizes hold for each node's readers, and for the primary's writers.
+ */
+export class ReplicatedPool extends pg.Pool {
+  readonly #cluster: PgCluster;
+  readonly #context: RunContext;
+  /** Statements and leases that are under way: the pool ends when there are none left. */
+  #underWay = 0;
+  #onIdle: (() => void) | undefined;
+  #ending = false;
+  #ended = false;
+
+  /**
+   * @param options the nodes, and what `pg.Pool` takes; without any, `DATABASE_URL` and `DATABASE_REPLICA_URLS`
+   * @throws ERR_OPTION, naming the option
+   */
+  constructor(options: ReplicatedPoolOptions = {}) {
+    super(options);
+    const settings = resolvePoolOptions(options);
+    const events = new PoolEvents(this);
+    this.#cluster = new PgCluster(settings, (pool) => events.relay(pool));
+    this.#context = { cluster: this.#cluster, memory: new StatementMemory() };
+    // pg-pool has these as fields of the pool, or as getters over such fields.
+    Object.defineProperties(this, {
+      ending: { get: () => this.#ending },
+      ended: { get: () => this.#ended },
+      totalCount: { get: () => this.#sum((pool) => pool.totalCount) },
+      idleCount: { get: () => this.#sum((pool) => pool.idleCount) },
+      waitingCount: { get: () => this.#sum((pool) => pool.waitingCount) },
+      expiredCount: { get: () => this.#sum((pool) => pool.expiredCount) },
+    });
+  }
+
+  override query<T extends pg.Submittable>(statement: T): T;
+  override query<R extends unknown[] = unknown[], I = unknown[]>(
+    config: pg.QueryArrayConfig<I>,
+    values?: pg.QueryConfigValues<I>,
+  ): Promise<pg.QueryArrayResult<R>>;
+  override query<R extends pg.QueryResultRow = pg.QueryResultRow, I = unknown[]>(
+    config: pg.QueryConfig<I>,
+  ): Promise<pg.QueryResult<R>>;
+  override query<R extends pg.QueryResultRow = pg.QueryResultRow, I = unknown[]>(
+    textOrConfig: string | pg.QueryConfig<I>,
+    values?: pg.QueryConfigValues<I>,
+  ): Promise<pg.QueryResult<R>>;
+  override query<R extends unknown[] = unknown[], I = unknown[]>(
+    config: pg.QueryArrayConfig<I>,
+    callback: (error: Error, result: pg.QueryArrayResult<R>) => void,
+  ): void;
+  override query<R extends pg.QueryResultRow = pg.QueryResultRow, I = unknown[]>(
+    textOrConfig: string | pg.QueryConfig<I>,
+    callback: (error: Error, result: pg.QueryResult<R>) => void,
+  ): void;
+  override query<R extends pg.QueryResultRow = pg.QueryResultRow, I = unknown[]>(
+    text: string,
+    values: pg.QueryConfigValues<I>,
+    callback: (error: Error, result: pg.QueryResult<R>) => void,
+  ): void;
+  /**
+   * Runs one statement where its request's role says. A reading one that meets a lost replica runs on another; a
+   * writing one is never sent twice.
+   *
+   * @throws ERR_NO_PRIMARY, ERR_NO_NODE or ERR_SPLIT_BRAIN after `failoverWaitMs`; ERR_OUTCOME_UNKNOWN when the
+   *   connection was lost under a write; ERR_WRITE_IN_REPLICA_SCOPE where that is set; else the database's error
+   */
+  override query(config: unknown, values?: unknown, callback?: unknown): unknown {
+    if (typeof config === 'function') return refuseFunction(config);
+    const call = readCall(config, values, callback, this.#context.memory);
+    const { callback: done } = call;
+    if (this.#ending) return refuse(done);
+    const scope = currentScope();
+    const decision = scope?.decide(this.#cluster.name) ?? outsideDecision;
+    this.#underWay += 1;
+    const result = new Promise<AnyResult>((resolve, reject) => {
+      new StatementRun(this.#context, call, decision, scope?.session, resolve, reject, this.#onEnd).start();
+    });
+    if (done === undefined) return result.catch(retrace);
+    result.then(
+      (value) => done(undefined, value),
+      (error: Error) => done(error),
+    );
+    return undefined;
+  }
+
+  override connect(): Promise<pg.PoolClient>;
+  override connect(callback: ConnectCallback): void;
+  /**
+   * Checks out a client. It takes a real connection at its first statement; where it is sure to write, at once.
+   *
+   * @throws as {@link ReplicatedPool.query}, where it takes a connection at once
+   */
+  override connect(callback?: ConnectCallback): Promise<pg.PoolClient> | void {
+    if (this.#ending) return refuse(callback) as Promise<pg.PoolClient> | undefined;
+    const lease = this.#lease();
+    if (callback === undefined) return lease.catch(retrace);
+    lease.then(
+      (client) => callback(undefined, client, client.release),
+      (error: Error) => callback(error, undefined, () => undefined),
+    );
+  }
+
+  override end(): Promise<void>;
+  override end(callback: () => void): void;
+  /** Ends the pool once every statement has finished and every client is released. */
+  override end(callback?: (error?: Error) => void): Promise<void> | void {
+    const ended = this.#ending
+      ? Promise.reject(new Error('Called end on pool more than once'))
+      : this.#close();
+    if (callback === undefined) return ended;
+    ended.then(() => callback(), callback);
+  }
+
+  /** What is known of the cluster, and what the pool is doing: a plain JSON snapshot. */
+  status(): PoolStatus {
+    return statusOf(this.#cluster);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#ending) await this.#close();
+  }
+
+  async #lease(): Promise<pg.PoolClient> {
+    const scope = currentScope();
+    this.#underWay += 1;
+    const client = new LeasedClient(this.#context, scope, this.#onEnd);
+    const decision = scope?.decide(this.#cluster.name) ?? outsideDecision;
+    if (decision.writes) {
+      try {
+        await client.bindWriter();
+      } catch (error) {
+        client.release();
+        throw error;
+      }
+    }
+    if (!isPoolClient(client)) throw new TypeError('A leased client is not a pg.Client.');
+    return client;
+  }
+
+  async #close(): Promise<void> {
+    this.#ending = true;
+    if (this.#underWay > 0) {
+      await new Promise<void>((resolve) => {
+        this.#onIdle = resolve;
+      });
+    }
+    await this.#cluster.close();
+    this.#ended = true;
+  }
+
+  readonly #onEnd = (): void => {
+    this.#underWay -= 1;
+    if (this.#underWay === 0) this.#onIdle?.();
+  };
+
+  #sum(count: (pool: pg.Pool) => number): number {
+    let total = 0;
+    for (const node of this.#cluster.nodes) for (const pool of node.pools) total += count(pool);
+    return total;
+  }
+}
+
+function isPoolClient(client: object): client is pg.PoolClient {
+  return client instanceof pg.Client && 'release' in client;
+}
+
+/** Refuses to work after `end()`, in pg-pool's words. */
+function refuse(
+  callback: ((error: Error, ...rest: never[]) => void) | undefined,
+): Promise<never> | undefined {
+  const error = new Error('Cannot use a pool after calling end on the pool');
+  if (callback === undefined) return Promise.reject(error);
+  callback(error);
+  return undefined;
+}
+
+/** pg-pool's answer to a call without a statement. */
+function refuseFunction(callback: CallableFunction): undefined {
+  const error = new Error('Passing a function as the first parameter to pool.query is not supported');
+  setImmediate(() => callback(error));
+  return undefined;
+}

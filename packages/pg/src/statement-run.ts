@@ -1,0 +1,224 @@
+import {
+  type Decision,
+  eventChannel,
+  publish,
+  type Reason,
+  type Session,
+} from '@node-replicated/core/adapter';
+import type pg from 'pg';
+import { type Checkout, checkoutWriter, checkoutWriterElsewhere } from './checkout.js';
+import { finishUse } from './connection-use.js';
+import type { PgNode } from './node.js';
+import { mayHaveWritten } from './plain-read.js';
+import type { RunContext } from './run-context.js';
+import { readFailure } from './sqlstate.js';
+import type { AnyResult, StatementCall } from './statement-call.js';
+import { outcomeUnknown, writeInReplicaScope } from './statement-errors.js';
+
+const statements = eventChannel('statement');
+
+/**
+ * One statement outside any transaction, from its decision to its result.
+ *
+ * It begins on a reader, unless its decision or its first word sends it to the writer. A reader that rejects it
+ * as a write changes nothing, so it runs again on the writer; a reader that is lost is replaced by another
+ * candidate, and at last by the primary's own reader, each at most once. On the writer it is never sent twice.
+ */
+export class StatementRun {
+  readonly #context: RunContext;
+  readonly #call: StatementCall;
+  readonly #decision: Decision;
+  readonly #session: Session | undefined;
+  readonly #resolve: (result: AnyResult) => void;
+  readonly #reject: (error: unknown) => void;
+  readonly #onEnd: () => void;
+  #tried: Set<PgNode> | undefined;
+  #counted = false;
+
+  constructor(
+    context: RunContext,
+    call: StatementCall,
+    decision: Decision,
+    session: Session | undefined,
+    resolve: (result: AnyResult) => void,
+    reject: (error: unknown) => void,
+    onEnd: () => void,
+  ) {
+    this.#context = context;
+    this.#call = call;
+    this.#decision = decision;
+    this.#session = session;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    this.#onEnd = onEnd;
+  }
+
+  start(): void {
+    if (this.#decision.writes) this.#write(this.#decision.reason);
+    else if (this.#call.kind === 'open') this.#read();
+    else this.#writeAfterAll();
+  }
+
+  #read(): void {
+    const node = this.#context.cluster.readerFor(this.#decision, this.#session, this.#tried);
+    if (node === undefined) this.#waitToRead();
+    else this.#readOn(node);
+  }
+
+  #waitToRead(): void {
+    const { cluster } = this.#context;
+    cluster.waitForReader(this.#decision, this.#session, this.#tried).then((node) => {
+      if (node === undefined) this.#fail(cluster.noNode());
+      else this.#readOn(node);
+    }, this.#fail);
+  }
+
+  #readOn(node: PgNode): void {
+    const onPrimary = node.isPrimary;
+    node.busy += 1;
+    node.reader.connect((error, client, release) => {
+      if (client === undefined) {
+        node.busy -= 1;
+        this.#readElsewhere(node, error);
+        return;
+      }
+      this.#send(client, (failed, result) => {
+        node.busy -= 1;
+        finishUse(client, release, failed, () => this.#reportDirty(node));
+        if (failed === undefined && result !== undefined) this.#readDone(node, onPrimary, result);
+        else this.#readFailed(node, onPrimary, failed);
+      });
+    });
+  }
+
+  #readDone(node: PgNode, onPrimary: boolean, result: AnyResult): void {
+    const fallback = onPrimary && this.#decision.role === 'replica';
+    if (onPrimary && mayHaveWritten(result, node.provenReadOnly)) this.#countWrite();
+    if (fallback) publish('fallback-to-primary', { cluster: this.#context.cluster.name });
+    this.#note(node, onPrimary, fallback ? 'no-replica' : this.#decision.reason, 'reader');
+    this.#succeed(result);
+  }
+
+  #readFailed(node: PgNode, onPrimary: boolean, error: unknown): void {
+    const failure = readFailure(error);
+    if (failure === 'read-only') this.#context.memory.learnWrite(this.#call.text);
+    if (this.#call.ownProtocol !== undefined) return this.#fail(error);
+    switch (failure) {
+      case 'read-only':
+        return this.#writeAfterAll();
+      case 'not-here':
+        return onPrimary ? this.#fail(error) : this.#writeAfterAll();
+      case 'conflict':
+        return onPrimary ? this.#fail(error) : this.#readElsewhere(node, error);
+      case 'unsent':
+        return this.#readElsewhere(node, error);
+      case 'lost':
+        if (onPrimary && !node.provenReadOnly) return this.#failUnknown(node, error);
+        return this.#readElsewhere(node, error);
+      default:
+        return this.#fail(error);
+    }
+  }
+
+  /** The node could not serve; whatever the reason, nothing has been changed there. */
+  #readElsewhere(node: PgNode, error: unknown): void {
+    const { cluster } = this.#context;
+    if (readFailure(error) !== 'conflict') void cluster.suspect(node);
+    this.#tried ??= new Set();
+    this.#tried.add(node);
+    const next = cluster.readerFor(this.#decision, this.#session, this.#tried);
+    if (next === undefined) this.#fail(error);
+    else this.#readOn(next);
+  }
+
+  /** The statement began as a read, and writes. */
+  #writeAfterAll(): void {
+    const { cluster } = this.#context;
+    if (this.#decision.role === 'replica') {
+      const request = this.#session?.request;
+      if (cluster.settings.onWriteInReplicaScope === 'reject') {
+        return this.#fail(writeInReplicaScope(request, this.#call.text));
+      }
+      publish('write-in-replica-scope', { cluster: cluster.name, request });
+    }
+    this.#write('write');
+  }
+
+  #write(reason: Reason): void {
+    const { cluster } = this.#context;
+    this.#session?.beginWrite(cluster);
+    this.#counted = this.#session !== undefined;
+    checkoutWriter(cluster, (error, checkout) => this.#writeOn(checkout, reason, error, false));
+  }
+
+  #writeOn(checkout: Checkout | undefined, reason: Reason, refused: unknown, again: boolean): void {
+    if (checkout === undefined) return this.#fail(refused);
+    const { node, client, release } = checkout;
+    this.#send(client, (error, result) => {
+      finishUse(client, release, error, () => this.#reportDirty(node));
+      if (error !== undefined || result === undefined) return this.#writeFailed(node, reason, error, again);
+      if (this.#call.kind === 'open' && reason === 'write') this.#context.memory.learnWrite(this.#call.text);
+      this.#note(node, true, reason, 'writer');
+      this.#succeed(result);
+    });
+  }
+
+  #writeFailed(node: PgNode, reason: Reason, error: unknown, again: boolean): void {
+    const failure = readFailure(error);
+    if (failure === 'lost') this.#failUnknown(node, error);
+    else if (failure !== 'read-only' || again || this.#call.ownProtocol !== undefined) this.#fail(error);
+    else {
+      checkoutWriterElsewhere(this.#context.cluster, node, error, (refused, checkout) =>
+        this.#writeOn(checkout, reason, refused, true),
+      );
+    }
+  }
+
+  #send(client: pg.PoolClient, done: (error: unknown, result?: AnyResult) => void): void {
+    const { config, values } = this.#call;
+    try {
+      client.query(config as string, values as unknown[], (error: unknown, result: AnyResult) =>
+        done(error ?? undefined, result),
+      );
+    } catch (error) {
+      done(error);
+    }
+  }
+
+  #countWrite(): void {
+    this.#session?.beginWrite(this.#context.cluster);
+    this.#session?.endWrite(this.#context.cluster);
+  }
+
+  #note(node: PgNode, onPrimary: boolean, reason: Reason, session: 'reader' | 'writer'): void {
+    const role = onPrimary ? 'primary' : 'replica';
+    this.#session?.noteUse(node.name, role, reason);
+    if (statements.hasSubscribers) {
+      statements.publish({ cluster: this.#context.cluster.name, node: node.name, role, reason, session });
+    }
+  }
+
+  #reportDirty(node: PgNode): void {
+    publish('dirty-release', { cluster: this.#context.cluster.name, node: node.name });
+  }
+
+  #failUnknown(node: PgNode, cause: unknown): void {
+    void this.#context.cluster.suspect(node);
+    this.#fail(outcomeUnknown(node.name, cause));
+  }
+
+  #succeed(result: AnyResult): void {
+    this.#finish();
+    this.#resolve(result);
+  }
+
+  readonly #fail = (error: unknown): void => {
+    this.#finish();
+    this.#reject(error);
+  };
+
+  #finish(): void {
+    if (this.#counted) this.#session?.endWrite(this.#context.cluster);
+    this.#onEnd();
+  }
+}

@@ -1,0 +1,63 @@
+import type { NodeState } from '@node-replicated/core/cluster';
+import type { PoolCounts } from './node.js';
+import type { PgCluster } from './pg-cluster.js';
+
+/** What `pool.status()` tells: plain JSON, without secrets. */
+export interface PoolStatus {
+  readonly name: string;
+  /** Whether there is no primary just now. */
+  readonly readOnly: boolean;
+  /** The primary's name. */
+  readonly primary: string | null;
+  /** Nodes that all say they are the primary. */
+  readonly splitBrain: readonly string[];
+  readonly nodes: readonly NodeStatus[];
+}
+
+export interface NodeStatus {
+  readonly name: string;
+  readonly role: 'primary' | 'replica' | 'unknown';
+  readonly state: NodeState;
+  /** How far behind the primary, in ms; null when it is not known. */
+  readonly lagMs: number | null;
+  readonly roundTripMs: number | null;
+  readonly timeline: number | null;
+  readonly streaming: boolean | null;
+  /** Why the last probe failed. */
+  readonly error: string | null;
+  /**
+   * Whether the node's readers proved to be read-only. Where they did not, because a pooler drops the setting,
+   * reads on the primary count as writes unless their command says that they are not.
+   */
+  readonly provenReadOnly: boolean;
+  readonly connections: { readonly reader: PoolCounts; readonly writer: PoolCounts };
+}
+
+/** A snapshot of a cluster. */
+export function statusOf(cluster: PgCluster): PoolStatus {
+  const { topology } = cluster;
+  const nodes = new Map([...cluster.nodes].map((node) => [node.name, node]));
+  return {
+    name: cluster.name,
+    readOnly: cluster.readOnly,
+    primary: topology.primary?.node ?? null,
+    splitBrain: topology.splitBrain.map(({ node }) => node),
+    nodes: cluster.descriptions.map((seen) => {
+      const node = nodes.get(seen.node);
+      return {
+        name: seen.node,
+        role: seen.role,
+        state: seen.state,
+        lagMs: seen.lagMs ?? null,
+        roundTripMs: seen.roundTripMs ?? null,
+        timeline: seen.timeline ?? null,
+        streaming: seen.streaming ?? null,
+        error: seen.error?.message ?? null,
+        provenReadOnly: node?.provenReadOnly ?? true,
+        connections: node?.connections ?? { reader: noConnections, writer: noConnections },
+      };
+    }),
+  };
+}
+
+const noConnections: PoolCounts = { total: 0, idle: 0, waiting: 0 };

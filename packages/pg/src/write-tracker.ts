@@ -1,0 +1,48 @@
+import type { Cluster, Session } from '@node-replicated/core/adapter';
+import { beginsReadOnly, isSeveral } from './statement.js';
+import type { StatementCall } from './statement-call.js';
+
+/**
+ * Knows which requests a lease on the writer may have written for. All that runs there counts, except inside a
+ * transaction that was opened read-only; and it counts as under way until the lease is released.
+ */
+export class WriteTracker {
+  readonly #cluster: Cluster;
+  readonly #sessions = new Set<Session>();
+  #readOnly = false;
+
+  constructor(cluster: Cluster) {
+    this.#cluster = cluster;
+  }
+
+  /**
+   * A statement is about to be sent to the writer. Statements are told in the order in which they are sent.
+   *
+   * @returns whether it may write
+   */
+  note(call: StatementCall, session: Session | undefined): boolean {
+    const mayWrite = this.#mayWrite(call);
+    if (mayWrite && session !== undefined && !this.#sessions.has(session)) {
+      this.#sessions.add(session);
+      session.beginWrite(this.#cluster);
+    }
+    return mayWrite;
+  }
+
+  /** The lease is released. */
+  close(): void {
+    for (const session of this.#sessions) session.endWrite(this.#cluster);
+    this.#sessions.clear();
+  }
+
+  #mayWrite({ kind, text }: StatementCall): boolean {
+    if (kind === 'begin' && beginsReadOnly(text)) {
+      this.#readOnly = true;
+      return false;
+    }
+    if (!this.#readOnly) return true;
+    if (kind === 'open' && !isSeveral(text)) return false;
+    this.#readOnly = false;
+    return kind !== 'end' || isSeveral(text);
+  }
+}

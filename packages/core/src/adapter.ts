@@ -7,5 +7,6 @@ export { openRequest, RequestReplication, sealResponse } from './lifecycle.js';
 export { clusterNamePattern } from './pin.js';
 export { type Decision, outsideDecision, type Reason } from './policy.js';
 export { toRoleRule } from './role.js';
-export { currentScope, runInScope, runWithRule, type Scope } from './scope.js';
+export { type RoleSwitch, toRoleSwitch } from './role-switch.js';
+export { currentScope, runInScope, runWithSwitch, type Scope } from './scope.js';
 export type { RequestFacts, Session } from './session.js';

@@ -34,7 +34,7 @@ const roles = new Map<unknown, Role>([
 ]);
 
 const consistencies: ReadonlySet<unknown> = new Set<Consistency>(['eventual', 'session', 'strong']);
-const ruleKeys: ReadonlySet<string> = new Set(['role', 'maxLagMs', 'consistency']);
+const conditionKeys: ReadonlySet<string> = new Set(['maxLagMs', 'consistency']);
 
 /** The role that a word stands for, or undefined when it is none. */
 export function toRole(word: unknown): Role | undefined {
@@ -49,25 +49,26 @@ export function toRole(word: unknown): Role | undefined {
  * @throws ERR_ROLE when the role is unknown, ERR_OPTION when a condition is
  */
 export function toRoleRule(input: unknown, where: string): RoleRule {
-  const given: Record<string, unknown> =
-    typeof input === 'object' && input !== null ? { ...input } : { role: input };
-  const role = toRole(given.role);
+  const given = typeof input === 'object' && input !== null ? input : { role: input };
+  const { role: word, ...conditions }: Record<string, unknown> = { ...given };
+  const role = toRole(word);
   if (role === undefined) {
     throw new ReplicationError(
       'ERR_ROLE',
-      `${where}: the role must be 'primary', 'replica', 'master' or 'slave', not ${inWords(given.role)}.`,
+      `${where}: the role must be 'primary', 'replica', 'master' or 'slave', not ${inWords(word)}.`,
     );
   }
-  return Object.freeze({ role, ...toConditions(given, where) });
+  return Object.freeze({ role, ...toConditions(conditions, where) });
 }
 
-/** Checks the conditions of a rule; `role` may stand among them. */
-export function toConditions(
-  given: Readonly<Record<string, unknown>>,
-  where: string,
-): Omit<RoleRule, 'role'> {
+/**
+ * Checks the conditions of a rule.
+ *
+ * @throws ERR_OPTION for a condition that does not exist, or a value it cannot have
+ */
+function toConditions(given: Readonly<Record<string, unknown>>, where: string): Omit<RoleRule, 'role'> {
   const { maxLagMs, consistency } = given;
-  const stranger = Object.keys(given).find((key) => !ruleKeys.has(key));
+  const stranger = Object.keys(given).find((key) => !conditionKeys.has(key));
   if (stranger !== undefined) {
     throw new ReplicationError('ERR_OPTION', `${where}: there is no setting '${stranger}'.`);
   }

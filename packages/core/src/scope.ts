@@ -1,7 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { isReadOnly } from './cluster-registry.js';
 import { type Decision, outsideDecision, type Reason } from './policy.js';
-import { type Role, type RoleName, type RoleRule, toConditions, toRoleRule } from './role.js';
+import { type Role, type RoleName, type RoleRule, toRoleRule } from './role.js';
+import { type RoleSwitch, toRoleSwitch } from './role-switch.js';
 import { Session } from './session.js';
 
 /** One level of a request's replication state: the shared session, and the role forced at this level. */
@@ -51,7 +52,7 @@ export function runInScope<T>(scope: Scope | undefined, fn: () => T): T {
 }
 
 /** Runs a function under a rule of its own, within the session that is under way, if one is. */
-export function runWithRule<T>(rule: RoleRule, lock: boolean, fn: () => T): T {
+export function runWithSwitch<T>({ rule, lock }: RoleSwitch, fn: () => T): T {
   const outer = currentScope();
   if (outer?.locked === true) return fn();
   return storage.run(new Scope(outer?.session ?? new Session(), rule, lock), fn);
@@ -76,7 +77,8 @@ export interface UseReplicaOptions extends Omit<RoleRule, 'role'> {
 export function usePrimary<T>(fn: () => T): T;
 export function usePrimary<T>(options: UsePrimaryOptions, fn: () => T): T;
 export function usePrimary<T>(...given: [() => T] | [UsePrimaryOptions, () => T]): T {
-  return useRole('primary', given);
+  if (given.length === 1) return runWithSwitch(toPrimary, given[0]);
+  return runWithSwitch(toRoleSwitch('primary', given[0], 'usePrimary()'), given[1]);
 }
 
 /**
@@ -88,20 +90,12 @@ export function usePrimary<T>(...given: [() => T] | [UsePrimaryOptions, () => T]
 export function useReplica<T>(fn: () => T): T;
 export function useReplica<T>(options: UseReplicaOptions, fn: () => T): T;
 export function useReplica<T>(...given: [() => T] | [UseReplicaOptions, () => T]): T {
-  return useRole('replica', given);
+  if (given.length === 1) return runWithSwitch(toReplica, given[0]);
+  return runWithSwitch(toRoleSwitch('replica', given[0], 'useReplica()'), given[1]);
 }
 
-const bareRules = {
-  primary: Object.freeze<RoleRule>({ role: 'primary' }),
-  replica: Object.freeze<RoleRule>({ role: 'replica' }),
-};
-
-function useRole<T>(role: Role, given: [() => T] | [UseReplicaOptions, () => T]): T {
-  if (given.length === 1) return runWithRule(bareRules[role], false, given[0]);
-  const { lock = false, ...conditions } = given[0];
-  const rule = { role, ...toConditions(conditions, role === 'primary' ? 'usePrimary()' : 'useReplica()') };
-  return runWithRule(rule, lock, given[1]);
-}
+const toPrimary = toRoleSwitch('primary', undefined, 'usePrimary()');
+const toReplica = toRoleSwitch('replica', undefined, 'useReplica()');
 
 export interface RunWithReplicationOptions extends Omit<RoleRule, 'role'> {
   /** @default 'primary' */

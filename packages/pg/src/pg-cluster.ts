@@ -42,7 +42,7 @@ export class PgCluster implements Cluster {
       onTopology: (topology) => this.#follow(topology),
     });
     this.#unregister = registerCluster(this);
-    void this.#watcher.checkAll();
+    void this.#watcher.start();
   }
 
   get nodes(): Iterable<PgNode> {
@@ -85,7 +85,10 @@ export class PgCluster implements Cluster {
     if (kept instanceof PgNode && kept.readable && maxLagMs === undefined && without === undefined)
       return kept;
     const candidates = this.#candidates(maxLagMs, without);
-    if (candidates.length === 0) return this.#unless(this.#primary, without);
+    if (candidates.length === 0) {
+      // Before every node has been looked at, a replica that is about to be found is worth the wait.
+      return this.#watcher.settled ? this.#unless(this.#primary, without) : undefined;
+    }
     const chosen = kept instanceof PgNode && candidates.includes(kept) ? kept : this.#balance(candidates);
     session?.replicas.set(this, chosen);
     return chosen;

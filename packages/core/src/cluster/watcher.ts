@@ -25,6 +25,7 @@ export class ClusterWatcher {
   readonly #lag: LagHistory;
   readonly #waiting = new Set<() => void>();
   #topology = emptyTopology;
+  #settled = false;
   #closed = false;
 
   constructor(options: WatcherOptions) {
@@ -54,7 +55,16 @@ export class ClusterWatcher {
 
   /** Whether every node has been looked at: what is missing then is missing for a reason. */
   get settled(): boolean {
-    return this.nodes.every((node) => node.state !== 'connecting' || node.failures > 0);
+    return this.#settled;
+  }
+
+  /** Looks at every node for the first time, and once more where the lag could not be told before the primary was seen. */
+  async start(): Promise<void> {
+    await this.checkAll();
+    const unclear = this.nodes.filter((node) => node.position !== undefined && node.lagMs === undefined);
+    await Promise.all(unclear.map(({ node }) => this.#monitors.get(node)?.check()));
+    this.#settled = true;
+    this.#tellWaiting();
   }
 
   /** Probes all nodes now. */

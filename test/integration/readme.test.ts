@@ -1,0 +1,147 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { type LocalCluster, startCluster } from '@node-replicated/local-cluster';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+
+interface Use {
+  readonly node: string;
+  readonly role: string;
+  readonly reason: string;
+}
+
+const root = resolve(import.meta.dirname, '../..');
+const folder = join(root, 'test/.readme');
+const block = /```ts file=(\S+)\n([\s\S]*?)```/g;
+
+let cluster: LocalCluster;
+let child: ChildProcess | undefined;
+
+beforeAll(async () => {
+  mkdirSync(folder, { recursive: true });
+  for (const [, file = '', code = ''] of readFileSync(join(root, 'README.md'), 'utf8').matchAll(block)) {
+    writeFileSync(join(folder, file), code);
+  }
+  const compilerOptions = { target: 'ES2022', module: 'nodenext', types: ['node'], strict: true, outDir: 'out' };
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.ts'] }));
+  await promisify(execFile)(join(root, 'node_modules/.bin/tsc'), ['-p', folder]);
+  cluster = await startCluster({ replicas: 2 });
+  await cluster.primary.query('CREATE TABLE notes (id serial PRIMARY KEY, text text NOT NULL)');
+  await cluster.waitForCatchUp();
+});
+
+afterEach(async () => {
+  const running = child;
+  child = undefined;
+  if (running === undefined || running.exitCode !== null) return;
+  const ended = new Promise((done) => running.once('exit', done));
+  running.kill();
+  await ended;
+});
+
+afterAll(async () => {
+  await cluster.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+test('the Express example reads from a replica, and shows a client its own write', async () => {
+  await expectNotes(await serve('express.js'));
+});
+
+test('the Fastify example does the same, and searches by POST on a replica', async () => {
+  const url = await serve('fastify.js');
+  await expectNotes(url);
+  const found = await fetch(`${url}/search`, { method: 'POST' });
+  expect(await found.json()).toEqual({ role: 'replica' });
+});
+
+test('the decorators of the example force their roles', async () => {
+  const url = await serve('decorators.js');
+  expect(await uses(`${url}/balance`)).toMatchObject([{ role: 'primary', reason: 'forced' }]);
+  expect(await uses(`${url}/search`, 'POST')).toMatchObject([{ role: 'replica', reason: 'forced' }]);
+  expect(await uses(`${url}/cart`)).toMatchObject([{ role: 'primary', reason: 'forced' }]);
+  expect(await uses(`${url}/both`)).toMatchObject([{ role: 'replica' }, { role: 'primary' }]);
+});
+
+test('the overrides of the example beat the HTTP method', async () => {
+  const url = await serve('overrides.js');
+  expect(await uses(`${url}/search`, 'POST')).toMatchObject([{ role: 'replica', reason: 'override' }]);
+  expect(await uses(`${url}/reports/2026`, 'POST')).toMatchObject([{ role: 'replica', reason: 'override' }]);
+  expect(await uses(`${url}/admin/users`)).toMatchObject([{ role: 'primary', reason: 'override' }]);
+  expect(await uses(`${url}/posts`)).toMatchObject([{ role: 'replica', reason: 'method' }]);
+});
+
+test('the job of the example runs to its end and leaves nothing open', async () => {
+  await promisify(execFile)(process.execPath, [join(folder, 'out/job.js')], { env: environment(0) });
+  const { rows } = await cluster.primary.query('SELECT text FROM notes ORDER BY id DESC LIMIT 1');
+  expect(rows).toMatchObject([{ text: expect.stringMatching(/^there were \d+ notes$/) }]);
+});
+
+/** Starts an example, and waits until it answers. */
+async function serve(file: string): Promise<string> {
+  const port = await freePort();
+  const server = spawn(process.execPath, [join(folder, 'out', file)], { env: environment(port), stdio: 'pipe' });
+  child = server;
+  let printed = '';
+  server.stderr.on('data', (chunk) => {
+    printed += chunk;
+  });
+  const url = `http://127.0.0.1:${port}`;
+  await expect
+    .poll(() => answers(url, () => server.exitCode === null, () => printed), { timeout: 20_000 })
+    .toBe(true);
+  return url;
+}
+
+async function answers(url: string, alive: () => boolean, printed: () => string): Promise<boolean> {
+  if (!alive()) throw new Error(`The example has ended: ${printed()}`);
+  return fetch(url).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function expectNotes(url: string): Promise<void> {
+  const text = `from ${url}`;
+  const before = await fetch(`${url}/notes`);
+  expect(await before.json()).toMatchObject({ servedBy: [{ role: 'replica', reason: 'method' }] });
+  const written = await fetch(`${url}/notes`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ text }),
+  });
+  expect(written.status).toBe(201);
+  const [cookie = ''] = written.headers.getSetCookie();
+  const after = await fetch(`${url}/notes`, { headers: { cookie: cookie.split(';')[0] ?? '' } });
+  expect(await after.json()).toMatchObject({
+    rows: expect.arrayContaining([expect.objectContaining({ text })]),
+    servedBy: [{ role: 'primary', reason: 'pin' }],
+  });
+}
+
+async function uses(url: string, method = 'GET'): Promise<Use[]> {
+  const response = await fetch(url, { method });
+  expect(response.status).toBe(200);
+  return (await response.json()) as Use[];
+}
+
+function environment(port: number): NodeJS.ProcessEnv {
+  return {
+    ...process.env,
+    PORT: String(port),
+    DATABASE_URL: cluster.url,
+    DATABASE_REPLICA_URLS: cluster.replicaUrls.join(','),
+    REPLICATION_SECRET: 'a secret for the examples that is long enough',
+  };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  const address = server.address();
+  await new Promise((done) => server.close(done));
+  if (address === null || typeof address === 'string') throw new Error('No port was given.');
+  return address.port;
+}

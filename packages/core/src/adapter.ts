@@ -1,6 +1,7 @@
 /**
  * The door for those who write an adapter: of a web framework, of decorators, or of a database.
  */
+export { badOption } from './bad-option.js';
 export { type Cluster, registerCluster } from './cluster-registry.js';
 export { eventChannel, publish } from './events.js';
 export { openRequest, RequestReplication, sealResponse } from './lifecycle.js';

@@ -6,7 +6,10 @@ export interface Cluster {
   readonly readOnly: boolean;
 }
 
-const clusters = new Set<Cluster>();
+const registryKey = Symbol.for('node-replicated.clusters@1');
+const shared = globalThis as { [registryKey]?: Set<Cluster> };
+shared[registryKey] ??= new Set<Cluster>();
+const clusters = shared[registryKey];
 
 /**
  * Makes a cluster known to this process's adapters.

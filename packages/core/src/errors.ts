@@ -18,10 +18,16 @@ export const errorCodes = {
     'The connection was lost while a write was under way: it may or may not have happened.',
 } as const;
 
+/** The codes of this library's errors. */
 export type ErrorCode = keyof typeof errorCodes;
 
 /** Codes that mean "try again soon" to an HTTP client. */
-const unavailable: ReadonlySet<ErrorCode> = new Set(['ERR_NO_NODE', 'ERR_NO_PRIMARY', 'ERR_SPLIT_BRAIN']);
+const unavailable: ReadonlySet<ErrorCode> = new Set([
+  'ERR_NO_NODE',
+  'ERR_NO_PRIMARY',
+  'ERR_SPLIT_BRAIN',
+  'ERR_NOT_PRIMARY',
+]);
 
 /**
  * The one error class of this library. Match by {@link ReplicationError.code}: messages may change.

@@ -29,6 +29,7 @@ export interface ReplicationEvents {
   'split-brain': { readonly cluster: string; readonly nodes: readonly string[] };
 }
 
+/** One statement, and where it went. */
 export interface StatementEvent {
   readonly cluster: string;
   readonly node: string;
@@ -39,6 +40,7 @@ export interface StatementEvent {
   readonly session: 'reader' | 'writer';
 }
 
+/** A node's change of state or role. */
 export interface NodeChangedEvent {
   readonly cluster: string;
   readonly node: string;
@@ -52,36 +54,25 @@ export interface NodeChangedEvent {
 /** The name of an event; its channel is called `node-replicated:<name>`. */
 export type ReplicationEventName = keyof ReplicationEvents;
 
-const eventNames = [
-  'statement',
-  'pin-ignored',
-  'late-write',
-  'write-in-replica-scope',
-  'fallback-to-primary',
-  'dirty-release',
-  'node-changed',
-  'primary-changed',
-  'split-brain',
-] as const satisfies readonly ReplicationEventName[];
-
-const channels = new Map<ReplicationEventName, Channel>(
-  eventNames.map((name) => [name, channel(`node-replicated:${name}`)]),
-);
 const counts = new Map<ReplicationEventName, number>();
 
 /** The channel of an event, for those who must know whether anybody listens before they make its payload. */
 export function eventChannel(name: ReplicationEventName): Channel {
-  return channels.get(name) ?? channel(`node-replicated:${name}`);
+  return channel(`node-replicated:${name}`);
 }
 
-/** Publishes an event and counts it. */
-export function publish<N extends ReplicationEventName>(name: N, payload: ReplicationEvents[N]): void {
+/** Publishes an event and counts it. Statements, which are not counted, go straight to their channel. */
+export function publish<N extends Exclude<ReplicationEventName, 'statement'>>(
+  name: N,
+  payload: ReplicationEvents[N],
+): void {
   counts.set(name, (counts.get(name) ?? 0) + 1);
   eventChannel(name).publish(payload);
 }
 
 /**
- * Listens to one kind of event of every pool and adapter in this process.
+ * Listens to one kind of event of every pool and adapter in this process. What a listener throws reaches nobody
+ * but `process.on('uncaughtException')`, so without that it ends the process.
  *
  * @returns a function that stops listening
  */

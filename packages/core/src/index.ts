@@ -1,3 +1,4 @@
+export type { PinCookieOptions } from './cookie-options.js';
 export { type ErrorCode, errorCodes, ReplicationError } from './errors.js';
 export {
   type NodeChangedEvent,
@@ -9,7 +10,6 @@ export {
 } from './events.js';
 export {
   defineReplication,
-  type PinCookieOptions,
   type PinOptions,
   type ReplicationConfig,
   type ReplicationOptions,

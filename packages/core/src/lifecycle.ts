@@ -37,7 +37,7 @@ export class RequestReplication {
     this.#scope = scope;
   }
 
-  /** The role under which the next statement of the caller runs. */
+  /** The role under which the caller's next statement runs, for the pool called `main`. */
   get role(): Role {
     return stateOf(this.#here(), 'main').role;
   }

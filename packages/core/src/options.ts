@@ -1,8 +1,14 @@
-import { randomBytes } from 'node:crypto';
-import { ReplicationError } from './errors.js';
+import { badOption, isSettings, requireSettings } from './bad-option.js';
+import {
+  type PinCookieOptions,
+  type PinCookieSettings,
+  resolveCookie,
+  tokenShape,
+} from './cookie-options.js';
 import { compileOverrides, type Overrides, type OverrideTable } from './overrides.js';
 import type { PinTimes } from './pin.js';
-import { createSigner, type Signer } from './signer.js';
+import { resolveSigner } from './secrets.js';
+import type { Signer } from './signer.js';
 
 /** The settings of the web side: one object for every adapter. */
 export interface ReplicationOptions {
@@ -11,9 +17,9 @@ export interface ReplicationOptions {
    * @default `REPLICATION_SECRET`, comma-separated; in development a random one, with a warning
    */
   readonly secret?: string | readonly string[];
-  /** How long a client that wrote is kept on the primary; `false` switches pins off. */
+  /** How long a client that wrote is kept on the primary; `false` switches pins off. @default {} */
   readonly pin?: PinOptions | false;
-  /** The cookie that carries the pin. */
+  /** The cookie that carries the pin. @default {} */
   readonly cookie?: PinCookieOptions;
   /** HTTP methods that only read. @default ['GET', 'HEAD'] */
   readonly safeMethods?: readonly string[];
@@ -28,6 +34,7 @@ export interface ReplicationOptions {
   readonly now?: () => number;
 }
 
+/** How long pins hold. A pin itself holds no duration, so a change takes effect at once. */
 export interface PinOptions {
   /** For how many ms after a write a client's reads go to the primary. @default 5000 */
   readonly forMs?: number;
@@ -35,27 +42,10 @@ export interface PinOptions {
   readonly maxAgeMs?: number;
 }
 
-export interface PinCookieOptions {
-  /** @default 'replication_pin' */
-  readonly name?: string;
-  /** @default '/' */
-  readonly path?: string;
-  /** @default none: the cookie belongs to the host that set it */
-  readonly domain?: string;
-  /** @default 'lax' */
-  readonly sameSite?: 'lax' | 'strict' | 'none';
-  /** Whether the cookie travels over HTTPS alone. @default true in production and for HTTPS requests */
-  readonly secure?: boolean;
-}
-
 /** Resolved options, made by {@link defineReplication}. */
 export interface ReplicationConfig {
   readonly pin: PinTimes | false;
-  readonly cookie: Required<Omit<PinCookieOptions, 'domain' | 'secure'>> & {
-    readonly domain: string | undefined;
-    /** undefined: as the request is. */
-    readonly secure: boolean | undefined;
-  };
+  readonly cookie: PinCookieSettings;
   readonly safeMethods: ReadonlySet<string>;
   readonly overrides: OverrideTable;
   readonly forceHeader: string | false;
@@ -64,7 +54,7 @@ export interface ReplicationConfig {
 }
 
 const made = new WeakSet<object>();
-const tokenShape = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+const pinSettings: ReadonlySet<string> = new Set<keyof PinOptions>(['forMs', 'maxAgeMs']);
 const known: ReadonlySet<string> = new Set<keyof ReplicationOptions>([
   'secret',
   'pin',
@@ -83,18 +73,17 @@ const known: ReadonlySet<string> = new Set<keyof ReplicationOptions>([
  */
 export function defineReplication(options: ReplicationOptions | ReplicationConfig = {}): ReplicationConfig {
   if (isConfig(options)) return options;
-  const stranger = Object.keys(options).find((key) => !known.has(key));
-  if (stranger !== undefined) throw badOption(stranger, 'there is no such option');
+  requireSettings('', options, known);
   const production = process.env.NODE_ENV === 'production';
   const pin = pinTimes(options.pin);
   const config: ReplicationConfig = Object.freeze({
     pin,
-    cookie: cookieSettings(options.cookie, production),
+    cookie: resolveCookie(options.cookie, production),
     safeMethods: safeMethods(options.safeMethods),
-    overrides: compileOverrides(options.overrides ?? {}),
+    overrides: overrideTable(options.overrides),
     forceHeader: forceHeader(options.forceHeader),
-    signer: createSigner(secrets(options.secret, production, pin !== false)),
-    now: options.now ?? Date.now,
+    signer: resolveSigner(options.secret, production, pin !== false),
+    now: clock(options.now),
   });
   made.add(config);
   return config;
@@ -104,11 +93,11 @@ function isConfig(options: object): options is ReplicationConfig {
   return made.has(options);
 }
 
-function pinTimes(pin: ReplicationOptions['pin']): PinTimes | false {
+function pinTimes(pin: PinOptions | false = {}): PinTimes | false {
   if (pin === false) return false;
-  const { forMs = 5_000, maxAgeMs = 300_000, ...rest } = pin ?? {};
-  const [stranger] = Object.keys(rest);
-  if (stranger !== undefined) throw badOption(`pin.${stranger}`, 'there is no such option');
+  if (!isSettings(pin)) throw badOption('pin', 'must be an object or false');
+  requireSettings('pin', pin, pinSettings);
+  const { forMs = 5_000, maxAgeMs = 300_000 } = pin;
   if (!isDuration(forMs)) throw badOption('pin.forMs', 'must be a number of ms, zero or more');
   if (!isDuration(maxAgeMs) || maxAgeMs === 0)
     throw badOption('pin.maxAgeMs', 'must be a number of ms above zero');
@@ -118,23 +107,6 @@ function pinTimes(pin: ReplicationOptions['pin']): PinTimes | false {
 
 function isDuration(value: unknown): value is number {
   return typeof value === 'number' && Number.isFinite(value) && value >= 0;
-}
-
-function cookieSettings(cookie: PinCookieOptions = {}, production: boolean): ReplicationConfig['cookie'] {
-  const { name = 'replication_pin', path = '/', domain, sameSite = 'lax', secure, ...rest } = cookie;
-  const [stranger] = Object.keys(rest);
-  if (stranger !== undefined) throw badOption(`cookie.${stranger}`, 'there is no such option');
-  if (!tokenShape.test(name))
-    throw badOption('cookie.name', 'must be a cookie name: letters, digits, - and _');
-  if (!/^\/[^;\s]*$/.test(path)) throw badOption('cookie.path', 'must begin with /');
-  if (domain !== undefined && !/^\.?[a-z0-9.-]+$/i.test(domain))
-    throw badOption('cookie.domain', 'must be a host name');
-  if (!['lax', 'strict', 'none'].includes(sameSite)) {
-    throw badOption('cookie.sameSite', "must be 'lax', 'strict' or 'none'");
-  }
-  if (secure !== undefined && typeof secure !== 'boolean')
-    throw badOption('cookie.secure', 'must be true or false');
-  return Object.freeze({ name, path, domain, sameSite, secure: secure ?? (production ? true : undefined) });
 }
 
 function safeMethods(methods: readonly string[] = ['GET', 'HEAD']): ReadonlySet<string> {
@@ -147,50 +119,19 @@ function safeMethods(methods: readonly string[] = ['GET', 'HEAD']): ReadonlySet<
   return new Set(methods.map((method) => method.toUpperCase()));
 }
 
-function forceHeader(name: ReplicationOptions['forceHeader'] = false): string | false {
+function overrideTable(overrides: Overrides = {}): OverrideTable {
+  if (!isSettings(overrides)) throw badOption('overrides', 'must be an object of routes and roles');
+  return compileOverrides(overrides);
+}
+
+function forceHeader(name: string | false = false): string | false {
   if (name === false) return false;
   if (typeof name !== 'string' || !tokenShape.test(name))
     throw badOption('forceHeader', 'must be a header name or false');
   return name.toLowerCase();
 }
 
-function secrets(
-  given: ReplicationOptions['secret'],
-  production: boolean,
-  needed: boolean,
-): readonly string[] {
-  if (given !== undefined) {
-    const list: unknown = typeof given === 'string' ? [given] : given;
-    if (Array.isArray(list) && list.every((secret): secret is string => typeof secret === 'string'))
-      return list;
-    throw badOption('secret', 'must be a string, or a list of strings');
-  }
-  const fromEnvironment = process.env.REPLICATION_SECRET;
-  if (fromEnvironment !== undefined && fromEnvironment !== '') {
-    return fromEnvironment.split(',').map((secret) => secret.trim());
-  }
-  if (needed && production) {
-    throw new ReplicationError(
-      'ERR_SECRET',
-      'There is no secret to sign pins with: set the option secret or the environment variable REPLICATION_SECRET.',
-    );
-  }
-  if (needed) warnOnce();
-  return [randomBytes(32).toString('base64url')];
-}
-
-let warned = false;
-
-function warnOnce(): void {
-  if (warned) return;
-  warned = true;
-  process.emitWarning(
-    'Pins are signed with a random secret, which no other process knows and a restart forgets. ' +
-      'Set REPLICATION_SECRET before this runs in production.',
-    { type: 'ReplicationWarning', code: 'REPLICATION_RANDOM_SECRET' },
-  );
-}
-
-function badOption(name: string, why: string): ReplicationError {
-  return new ReplicationError('ERR_OPTION', `${name}: ${why}.`);
+function clock(now: () => number = Date.now): () => number {
+  if (typeof now !== 'function') throw badOption('now', 'must be a function');
+  return now;
 }

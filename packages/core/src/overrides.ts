@@ -43,7 +43,7 @@ interface PathEntry extends Entry {
 type Tree = ReturnType<typeof findMyWay>;
 
 const anyMethod = '*';
-const keyShape = /^(?:([A-Z-]+) +)?(\/\S*)$/;
+const keyShape = /^(?:([A-Z-]+) +)?(\/[^\s?#()]*)$/;
 const nameShape = /^[\w$.:-]+$/;
 const methods: ReadonlySet<string> = new Set(METHODS);
 
@@ -69,7 +69,7 @@ export function compileOverrides(overrides: Overrides): OverrideTable {
       throw badKey(key, `there is no HTTP method '${method}'`);
     const slot = `${method} ${canonical(path)}`;
     const other = paths.get(slot);
-    if (other === undefined) paths.set(slot, { key, rule, method, path });
+    if (other === undefined) paths.set(slot, { key, rule, method, path: path.toLowerCase() });
     else if (!sameRule(other.rule, rule))
       throw badKey(key, `'${other.key}' says something else of the same route`);
   }
@@ -86,7 +86,7 @@ function tableOf(names: ReadonlyMap<string, RoleRule>, trees: ReadonlyMap<string
       const named =
         (view !== undefined ? names.get(view) : undefined) ??
         (route !== undefined ? names.get(route) : undefined);
-      return named ?? (treeFor(method)?.find('GET', path)?.store as RoleRule | undefined);
+      return named ?? (treeFor(method)?.find('GET', pathOf(path))?.store as RoleRule | undefined);
     },
   });
 }
@@ -94,20 +94,22 @@ function tableOf(names: ReadonlyMap<string, RoleRule>, trees: ReadonlyMap<string
 /** One tree for each method that some key names, which also holds the keys of any method; and one for the rest. */
 function plant(entries: readonly PathEntry[]): ReadonlyMap<string, Tree> {
   const trees = new Map<string, Tree>();
-  const general = entries.filter((entry) => entry.method === anyMethod);
   for (const method of new Set(entries.map((entry) => entry.method))) {
-    const own = method === anyMethod ? [] : entries.filter((entry) => entry.method === method);
-    const taken = new Set(own.map((entry) => canonical(entry.path)));
+    const fitting = method === 'HEAD' ? ['HEAD', 'GET', anyMethod] : [method, anyMethod];
+    const chosen = new Map<string, PathEntry>();
+    for (const one of new Set(fitting))
+      for (const entry of entries)
+        if (entry.method === one && !chosen.has(canonical(entry.path)))
+          chosen.set(canonical(entry.path), entry);
     const tree = newTree();
-    for (const entry of own) plantEntry(tree, entry);
-    for (const entry of general) if (!taken.has(canonical(entry.path))) plantEntry(tree, entry);
+    for (const entry of chosen.values()) plantEntry(tree, entry);
     trees.set(method, tree);
   }
   return trees;
 }
 
 function newTree(): Tree {
-  return findMyWay({ caseSensitive: false, ignoreTrailingSlash: true, maxParamLength: 16_384 });
+  return findMyWay({ ignoreTrailingSlash: true, maxParamLength: 16_384 });
 }
 
 function plantEntry(tree: Tree, { key, path, rule }: PathEntry): void {
@@ -118,12 +120,18 @@ function plantEntry(tree: Tree, { key, path, rule }: PathEntry): void {
   }
 }
 
+/** A path without its query, in the case in which keys are planted. */
+function pathOf(target: string): string {
+  const end = target.search(/[?#]/);
+  return (end < 0 ? target : target.slice(0, end)).toLowerCase();
+}
+
 /** Two paths are the same route when they differ only in the case of letters, names of parameters or a last slash. */
 function canonical(path: string): string {
   const trimmed = path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
   return trimmed
     .split('/')
-    .map((part) => (part.includes(':') ? part.replace(/:\w+/g, ':') : part.toLowerCase()))
+    .map((part) => part.toLowerCase().replace(/::|:\w+/g, (found) => (found === '::' ? found : ':')))
     .join('/');
 }
 

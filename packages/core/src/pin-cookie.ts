@@ -1,10 +1,7 @@
 import { stringifySetCookie } from 'cookie';
 import { publish } from './events.js';
 import type { ReplicationConfig } from './options.js';
-import { decodePin, encodePin, type Pin } from './pin.js';
-
-/** More cookies of one name than a browser sends by itself; the rest is somebody's attempt. */
-const mostTokens = 16;
+import { advancePin, decodePin, encodePin, type Pin } from './pin.js';
 
 /**
  * Finds the pin among a request's cookies. A cookie that nobody here signed is ignored, counted and reported,
@@ -55,11 +52,10 @@ function tokensIn(header: string, prefix: string): readonly string[] {
     .split(';')
     .map((part) => part.trim())
     .filter((part) => part.startsWith(prefix))
-    .slice(0, mostTokens)
     .map((part) => part.slice(prefix.length));
 }
 
 function union(a: Pin, b: Pin): Pin {
   const [older, newer] = a.at <= b.at ? [a, b] : [b, a];
-  return { at: newer.at, marks: new Map([...older.marks, ...newer.marks]) };
+  return advancePin(older, newer.marks, newer.at);
 }

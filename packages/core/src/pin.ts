@@ -32,7 +32,7 @@ export const clusterNamePattern: RegExp = /^[A-Za-z0-9_-]{1,32}$/;
 const version = '1';
 const mostClusters = 4;
 const mostBytes = 200;
-const shape = /^1\.([0-9a-z]{1,10})\.([A-Za-z0-9_*:!~-]{1,150})\.([A-Za-z0-9_-]{43})$/;
+const shape = /^1\.([0-9a-z]{1,10})\.([A-Za-z0-9_*:!~-]{1,156})\.([A-Za-z0-9_-]{43})$/;
 
 /** Why a token that came with a request was not taken for a pin. */
 export type PinFault = 'oversized' | 'malformed' | 'signature' | 'expired';
@@ -97,11 +97,11 @@ function readMarks(list: string): ReadonlyMap<string, PinMark> | undefined {
 export function advancePin(held: Pin | undefined, written: ReadonlyMap<string, PinMark>, now: number): Pin {
   const marks = new Map(held?.marks);
   for (const [name, mark] of written) {
-    marks.set(name, marks.get(name) === 'unknown' ? 'unknown' : mark);
+    if (marks.get(name) !== 'unknown') marks.set(name, mark);
   }
-  const pin = { at: now, marks };
-  const fits = marks.size <= mostClusters && textOf(pin).length + 44 <= mostBytes;
-  return fits ? pin : { at: now, marks: new Map([[anyCluster, 'unknown']]) };
+  const pin = { at: Math.max(held?.at ?? 0, Math.floor(now)), marks };
+  const fits = !marks.has(anyCluster) && marks.size <= mostClusters && textOf(pin).length + 44 <= mostBytes;
+  return fits ? pin : { at: pin.at, marks: new Map([[anyCluster, 'unknown']]) };
 }
 
 /**

@@ -64,9 +64,10 @@ const writingMethod = fixed('primary', 'method', true);
 export const outsideDecision: Decision = outside;
 
 /**
- * Decides where the statements of a request go: forced rule, trusted header, override map, pin, HTTP method,
- * in this order; the primary outside any request. A request that has written reads on the primary from then
- * on, unless a rule asks for `eventual` consistency.
+ * Decides where statements go: by the forced rule, the trusted header, the override map, the pin, the HTTP
+ * method, in this order, where an unsafe method needs no pin; by a job's own rule; outside of all of these, to
+ * the primary. A request that has written reads on the primary from then on, unless a rule asks for `eventual`
+ * consistency.
  */
 export function decide(input: PolicyInput): Decision {
   const { forced, header, override, pinned, wrote, safe, job } = input;

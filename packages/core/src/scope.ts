@@ -58,11 +58,13 @@ export function runWithSwitch<T>({ rule, lock }: RoleSwitch, fn: () => T): T {
   return storage.run(new Scope(outer?.session ?? new Session(), rule, lock), fn);
 }
 
+/** What {@link usePrimary} takes. */
 export interface UsePrimaryOptions {
   /** Ignore `useReplica()` and decorators inside. @default false */
   readonly lock?: boolean;
 }
 
+/** What {@link useReplica} takes. */
 export interface UseReplicaOptions extends Omit<RoleRule, 'role'> {
   /** Ignore `usePrimary()` and decorators inside. @default false */
   readonly lock?: boolean;
@@ -97,6 +99,7 @@ export function useReplica<T>(...given: [() => T] | [UseReplicaOptions, () => T]
 const toPrimary = toRoleSwitch('primary', undefined, 'usePrimary()');
 const toReplica = toRoleSwitch('replica', undefined, 'useReplica()');
 
+/** What {@link runWithReplication} takes. */
 export interface RunWithReplicationOptions extends Omit<RoleRule, 'role'> {
   /** @default 'primary' */
   readonly role?: RoleName;
@@ -104,12 +107,12 @@ export interface RunWithReplicationOptions extends Omit<RoleRule, 'role'> {
 
 /**
  * Runs a job or a script in a session of its own: in role `replica` its reads go to replicas until it writes,
- * and to the primary from then on.
+ * and to the primary from then on. A request or a lock that is under way has no say in it.
  *
  * @throws ERR_ROLE or ERR_OPTION for a setting that cannot be
  */
 export function runWithReplication<T>(options: RunWithReplicationOptions, fn: () => T): T {
-  const job = toRoleRule({ role: 'primary', ...options }, 'runWithReplication()');
+  const job = toRoleRule({ ...options, role: options.role ?? 'primary' }, 'runWithReplication()');
   return storage.run(new Scope(new Session(undefined, undefined, job)), fn);
 }
 

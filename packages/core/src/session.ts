@@ -147,7 +147,7 @@ export class Session {
   /** What {@link Session.beginWrite} began has ended. */
   endWrite(cluster: Cluster): void {
     const writes = this.#writes.get(cluster.name);
-    if (writes !== undefined) writes.open -= 1;
+    if (writes !== undefined && writes.open > 0) writes.open -= 1;
   }
 
   /** The response headers leave now: later writes can no longer move the client's pin. */

@@ -19,10 +19,11 @@ const purpose = 'node-replicated pin\0';
  *
  * @param secrets at least one, of at least 32 bytes each: the first signs, any verifies, so that a new secret
  *   can be put in front of an old one while old signatures are still about
+ * @param source where the secrets come from, for messages
  * @throws ERR_SECRET when there is none, or one is too short
  */
-export function createSigner(secrets: readonly string[]): Signer {
-  const keys = secrets.map(toKey);
+export function createSigner(secrets: readonly string[], source: string): Signer {
+  const keys = secrets.map((secret) => toKey(secret, source));
   const [first] = keys;
   if (first === undefined) throw new ReplicationError('ERR_SECRET', 'There is no secret to sign pins with.');
   return Object.freeze({
@@ -39,12 +40,12 @@ export function createSigner(secrets: readonly string[]): Signer {
   });
 }
 
-function toKey(secret: string): KeyObject {
+function toKey(secret: string, source: string): KeyObject {
   const bytes = Buffer.from(secret, 'utf8');
   if (bytes.length < minimumSecretBytes) {
     throw new ReplicationError(
       'ERR_SECRET',
-      `A secret has ${bytes.length} bytes and needs at least ${minimumSecretBytes}. ` +
+      `A secret in ${source} has ${bytes.length} bytes and needs at least ${minimumSecretBytes}. ` +
         `Make one with: node -p "crypto.randomBytes(32).toString('base64url')"`,
     );
   }

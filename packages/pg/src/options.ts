@@ -1,5 +1,4 @@
-import { ReplicationError } from '@node-replicated/core';
-import { clusterNamePattern } from '@node-replicated/core/adapter';
+import { badOption, clusterNamePattern } from '@node-replicated/core/adapter';
 import type { Balancer, BalancerName, MonitorSettings } from '@node-replicated/core/cluster';
 import type pg from 'pg';
 import { parse } from 'pg-connection-string';
@@ -187,8 +186,4 @@ function requireAbove(name: string, value: unknown, limit: number): void {
 
 function requireList(name: string, value: unknown): void {
   if (!Array.isArray(value)) throw badOption(name, 'must be a list');
-}
-
-function badOption(name: string, why: string): ReplicationError {
-  return new ReplicationError('ERR_OPTION', `${name}: ${why}.`);
 }

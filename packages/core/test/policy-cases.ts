@@ -1,0 +1,118 @@
+import type { PolicyInput, Reason } from '../src/policy.js';
+import type { Role } from '../src/role.js';
+
+/** One case of the policy. What a case does not mention is absent: no rule, no pin, no write, outside a request. */
+export interface PolicyCase {
+  readonly name: string;
+  readonly given: Partial<PolicyInput>;
+  readonly expected: { readonly role: Role; readonly reason: Reason; readonly writes: boolean };
+}
+
+/** The policy by example. Add a case here to specify it further. */
+export const policyCases: readonly PolicyCase[] = [
+  {
+    name: 'a script runs on the primary and may write',
+    given: {},
+    expected: { role: 'primary', reason: 'outside', writes: true },
+  },
+  {
+    name: 'a reading method goes to a replica',
+    given: { safe: true },
+    expected: { role: 'replica', reason: 'method', writes: false },
+  },
+  {
+    name: 'a writing method goes to the primary',
+    given: { safe: false },
+    expected: { role: 'primary', reason: 'method', writes: true },
+  },
+  {
+    name: 'a pinned client reads on the primary, on a reader',
+    given: { safe: true, pinned: true },
+    expected: { role: 'primary', reason: 'pin', writes: false },
+  },
+  {
+    name: 'a pin concerns reads: a writing method still starts on the writer',
+    given: { safe: false, pinned: true },
+    expected: { role: 'primary', reason: 'method', writes: true },
+  },
+  {
+    name: 'a reading request that has written reads its own write',
+    given: { safe: true, wrote: true },
+    expected: { role: 'primary', reason: 'own-write', writes: false },
+  },
+  {
+    name: 'a pin is named before an own write',
+    given: { safe: true, pinned: true, wrote: true },
+    expected: { role: 'primary', reason: 'pin', writes: false },
+  },
+  {
+    name: 'an override beats the method',
+    given: { safe: false, override: { role: 'replica' } },
+    expected: { role: 'replica', reason: 'override', writes: false },
+  },
+  {
+    name: 'an override beats the pin',
+    given: { safe: true, pinned: true, override: { role: 'replica' } },
+    expected: { role: 'replica', reason: 'override', writes: false },
+  },
+  {
+    name: 'the trusted header beats an override',
+    given: { safe: true, header: 'primary', override: { role: 'replica' } },
+    expected: { role: 'primary', reason: 'header', writes: false },
+  },
+  {
+    name: 'a decorator beats the trusted header',
+    given: { safe: true, forced: { role: 'replica' }, header: 'primary' },
+    expected: { role: 'replica', reason: 'forced', writes: false },
+  },
+  {
+    name: 'the primary forced on a reading method starts on a reader, so that reading alone pins nobody',
+    given: { safe: true, forced: { role: 'primary' } },
+    expected: { role: 'primary', reason: 'forced', writes: false },
+  },
+  {
+    name: 'the primary forced on a writing method starts on the writer',
+    given: { safe: false, forced: { role: 'primary' } },
+    expected: { role: 'primary', reason: 'forced', writes: true },
+  },
+  {
+    name: 'a job in role replica reads on a replica',
+    given: { job: { role: 'replica' } },
+    expected: { role: 'replica', reason: 'job', writes: false },
+  },
+  {
+    name: 'a job in role replica reads its own write',
+    given: { job: { role: 'replica' }, wrote: true },
+    expected: { role: 'primary', reason: 'own-write', writes: false },
+  },
+  {
+    name: 'usePrimary() inside a job beats its role',
+    given: { job: { role: 'replica' }, forced: { role: 'primary' } },
+    expected: { role: 'primary', reason: 'forced', writes: true },
+  },
+  {
+    name: 'eventual consistency stays on a replica after an own write',
+    given: { safe: true, wrote: true, forced: { role: 'replica', consistency: 'eventual' } },
+    expected: { role: 'replica', reason: 'forced', writes: false },
+  },
+  {
+    name: 'session consistency is what a bare rule means',
+    given: { safe: true, wrote: true, forced: { role: 'replica', consistency: 'session' } },
+    expected: { role: 'primary', reason: 'own-write', writes: false },
+  },
+  {
+    name: 'strong consistency reads on the primary',
+    given: { safe: true, forced: { role: 'replica', consistency: 'strong' } },
+    expected: { role: 'primary', reason: 'forced', writes: false },
+  },
+  {
+    name: 'strong consistency asks for a read, also under a writing method',
+    given: { safe: false, override: { role: 'replica', consistency: 'strong' } },
+    expected: { role: 'primary', reason: 'override', writes: false },
+  },
+  {
+    name: 'the header stands for a bare rule, so an own write is read on the primary',
+    given: { safe: true, wrote: true, header: 'replica' },
+    expected: { role: 'primary', reason: 'own-write', writes: false },
+  },
+];

@@ -1,0 +1,181 @@
+import { describe, expect, test } from 'vitest';
+import { decide, outsideDecision, type PolicyInput, type Reason } from '../src/policy.js';
+import type { Role, RoleRule } from '../src/role.js';
+import { policyCases } from './policy-cases.js';
+
+const nothing: PolicyInput = {
+  forced: undefined,
+  header: undefined,
+  override: undefined,
+  pinned: false,
+  wrote: false,
+  safe: undefined,
+  job: undefined,
+};
+
+describe('the policy, by example', () => {
+  test.each(policyCases)('$name', ({ given, expected }) => {
+    expect(decide({ ...nothing, ...given })).toMatchObject(expected);
+  });
+});
+
+/** What one voice asks for; `silent` when it says nothing. */
+type Voice = 'silent' | 'primary' | 'replica' | 'eventual' | 'strong';
+
+interface Row {
+  readonly forced?: Voice;
+  readonly header?: Voice;
+  readonly override?: Voice;
+  readonly job?: Voice;
+  readonly method?: 'reads' | 'writes' | 'none' | 'not reads';
+  readonly pinned?: boolean;
+  readonly wrote?: boolean;
+  readonly goes: readonly [role: Role, reason: Reason, session: 'writer' | 'reader'];
+}
+
+const quiet = { forced: 'silent', header: 'silent', override: 'silent' } as const;
+
+/** The whole policy. The rows do not overlap, so their order means nothing; what a row leaves out is free. */
+const table: readonly Row[] = [
+  { forced: 'primary', method: 'reads', goes: ['primary', 'forced', 'reader'] },
+  { forced: 'primary', method: 'not reads', goes: ['primary', 'forced', 'writer'] },
+  { forced: 'strong', goes: ['primary', 'forced', 'reader'] },
+  { forced: 'eventual', goes: ['replica', 'forced', 'reader'] },
+  { forced: 'replica', wrote: false, goes: ['replica', 'forced', 'reader'] },
+  { forced: 'replica', wrote: true, goes: ['primary', 'own-write', 'reader'] },
+
+  { forced: 'silent', header: 'primary', method: 'reads', goes: ['primary', 'header', 'reader'] },
+  { forced: 'silent', header: 'primary', method: 'not reads', goes: ['primary', 'header', 'writer'] },
+  { forced: 'silent', header: 'replica', wrote: false, goes: ['replica', 'header', 'reader'] },
+  { forced: 'silent', header: 'replica', wrote: true, goes: ['primary', 'own-write', 'reader'] },
+
+  { ...quiet, override: 'primary', method: 'reads', goes: ['primary', 'override', 'reader'] },
+  { ...quiet, override: 'primary', method: 'not reads', goes: ['primary', 'override', 'writer'] },
+  { ...quiet, override: 'strong', goes: ['primary', 'override', 'reader'] },
+  { ...quiet, override: 'eventual', goes: ['replica', 'override', 'reader'] },
+  { ...quiet, override: 'replica', wrote: false, goes: ['replica', 'override', 'reader'] },
+  { ...quiet, override: 'replica', wrote: true, goes: ['primary', 'own-write', 'reader'] },
+
+  { ...quiet, method: 'reads', pinned: true, goes: ['primary', 'pin', 'reader'] },
+  { ...quiet, method: 'reads', pinned: false, wrote: true, goes: ['primary', 'own-write', 'reader'] },
+  { ...quiet, method: 'reads', pinned: false, wrote: false, goes: ['replica', 'method', 'reader'] },
+  { ...quiet, method: 'writes', goes: ['primary', 'method', 'writer'] },
+
+  { ...quiet, job: 'primary', goes: ['primary', 'job', 'writer'] },
+  { ...quiet, job: 'strong', goes: ['primary', 'job', 'reader'] },
+  { ...quiet, job: 'eventual', goes: ['replica', 'job', 'reader'] },
+  { ...quiet, job: 'replica', wrote: false, goes: ['replica', 'job', 'reader'] },
+  { ...quiet, job: 'replica', wrote: true, goes: ['primary', 'own-write', 'reader'] },
+
+  { ...quiet, job: 'silent', method: 'none', goes: ['primary', 'outside', 'writer'] },
+];
+
+function voiceOf(rule: RoleRule | undefined): Voice {
+  if (rule === undefined) return 'silent';
+  if (rule.role === 'primary') return 'primary';
+  return rule.consistency === 'eventual' || rule.consistency === 'strong' ? rule.consistency : 'replica';
+}
+
+function fits(row: Row, input: PolicyInput): boolean {
+  const method = input.safe === undefined ? 'none' : input.safe ? 'reads' : 'writes';
+  return (
+    (row.forced === undefined || row.forced === voiceOf(input.forced)) &&
+    (row.header === undefined || row.header === (input.header ?? 'silent')) &&
+    (row.override === undefined || row.override === voiceOf(input.override)) &&
+    (row.job === undefined || row.job === voiceOf(input.job)) &&
+    (row.method === undefined ||
+      row.method === method ||
+      (row.method === 'not reads' && method !== 'reads')) &&
+    (row.pinned === undefined || row.pinned === input.pinned) &&
+    (row.wrote === undefined || row.wrote === input.wrote)
+  );
+}
+
+const rules: readonly (RoleRule | undefined)[] = [
+  undefined,
+  ...(['primary', 'replica'] as const).flatMap((role) => [
+    { role },
+    { role, maxLagMs: 100 },
+    ...(['session', 'eventual', 'strong'] as const).map((consistency) => ({ role, consistency })),
+  ]),
+];
+
+/** A job is no request, so it has no method. */
+const jobs: readonly (RoleRule | undefined)[] = [
+  undefined,
+  { role: 'primary' },
+  { role: 'replica' },
+  { role: 'replica', consistency: 'eventual' },
+  { role: 'replica', consistency: 'strong' },
+];
+
+function* everyInput(): Generator<PolicyInput> {
+  for (const forced of rules)
+    for (const header of [undefined, 'primary', 'replica'] as const)
+      for (const override of rules)
+        for (const pinned of [false, true])
+          for (const wrote of [false, true])
+            for (const safe of [undefined, false, true])
+              for (const job of safe === undefined ? jobs : [undefined])
+                yield { forced, header, override, pinned, wrote, safe, job };
+}
+
+describe('the policy, as a whole', () => {
+  test('every input fits exactly one row of the table, and is decided as that row says', () => {
+    for (const input of everyInput()) {
+      const matching = table.filter((row) => fits(row, input));
+      expect(matching, JSON.stringify(input)).toHaveLength(1);
+      const [role, reason, session] = matching[0]?.goes ?? [];
+      const { writes, ...decision } = decide(input);
+      expect({ ...decision, session: writes ? 'writer' : 'reader' }, JSON.stringify(input)).toMatchObject({
+        role,
+        reason,
+        session,
+      });
+    }
+  });
+
+  test('every row of the table is reached', () => {
+    const reached = new Set<Row>();
+    for (const input of everyInput()) for (const row of table) if (fits(row, input)) reached.add(row);
+    expect(table.filter((row) => !reached.has(row))).toEqual([]);
+  });
+
+  test('statements start on the writer only where the role is primary', () => {
+    for (const input of everyInput()) {
+      const { role, writes } = decide(input);
+      expect(writes && role === 'replica', JSON.stringify(input)).toBe(false);
+    }
+  });
+
+  test('an own write is never looked for on a replica, unless eventual consistency was asked for', () => {
+    for (const input of everyInput()) {
+      if (!input.wrote || decide(input).role === 'primary') continue;
+      const deciding =
+        input.forced ?? (input.header === undefined ? (input.override ?? input.job) : undefined);
+      expect(deciding?.consistency, JSON.stringify(input)).toBe('eventual');
+    }
+  });
+
+  test('the conditions of the rule that decided come with the decision, and those of no other', () => {
+    const forced: RoleRule = { role: 'replica', maxLagMs: 1 };
+    const override: RoleRule = { role: 'replica', maxLagMs: 2 };
+    expect(decide({ ...nothing, safe: true, forced, override }).rule).toBe(forced);
+    expect(decide({ ...nothing, safe: true, override }).rule).toBe(override);
+    expect(decide({ ...nothing, safe: true, header: 'replica', override }).rule).toEqual({ role: 'replica' });
+    expect(decide({ ...nothing, safe: true }).rule).toBeUndefined();
+  });
+
+  test('it neither changes its input nor remembers it', () => {
+    for (const input of everyInput()) {
+      const before = JSON.stringify(input);
+      expect(decide(Object.freeze(input))).toEqual(decide({ ...input }));
+      expect(JSON.stringify(input)).toBe(before);
+    }
+  });
+
+  test('outside any scope is the decision of an empty input', () => {
+    expect(decide(nothing)).toEqual(outsideDecision);
+    expect(Object.isFrozen(outsideDecision)).toBe(true);
+  });
+});

@@ -1,0 +1,51 @@
+import { openRequest } from '../src/lifecycle.js';
+import { defineReplication, type ReplicationConfig, type ReplicationOptions } from '../src/options.js';
+import type { Pin, PinMark } from '../src/pin.js';
+import { pinCookie } from '../src/pin-cookie.js';
+import type { RoleRule } from '../src/role.js';
+import type { Scope } from '../src/scope.js';
+import type { RequestFacts } from '../src/session.js';
+
+/** The moment at which these tests happen. */
+export const noon: number = Date.UTC(2026, 5, 1, 12);
+
+export const secret = 'the secret of these tests is long enough';
+export const otherSecret = 'another secret of these tests is as long as that';
+
+export const main = { name: 'main', readOnly: false };
+export const posts = { name: 'posts', readOnly: false };
+
+/** Settings with a known secret and a clock that stands at {@link noon}. */
+export function configWith(options: ReplicationOptions = {}): ReplicationConfig {
+  return defineReplication({ secret, now: () => noon, ...options });
+}
+
+export interface Given {
+  readonly config?: ReplicationConfig;
+  readonly facts?: Partial<RequestFacts>;
+  readonly rule?: RoleRule;
+}
+
+/** The scope of a request: `GET /` with no headers, unless told otherwise. */
+export function aRequest({ config = configWith(), facts = {}, rule }: Given = {}): Scope {
+  return openRequest(config, { method: 'GET', path: '/', headers: {}, secure: false, ...facts }, rule);
+}
+
+export function aPin(at: number, marks: Readonly<Record<string, PinMark>>): Pin {
+  return { at, marks: new Map(Object.entries(marks)) };
+}
+
+/** What a browser sends back after it was given this pin. */
+export function cookieHeader(pin: Pin, config: ReplicationConfig): string {
+  return pinCookie(pin, config, false).split(';', 1).join();
+}
+
+/** What a function throws; undefined when it does not. */
+export function thrownBy(fn: () => unknown): unknown {
+  try {
+    fn();
+  } catch (error) {
+    return error;
+  }
+  return undefined;
+}

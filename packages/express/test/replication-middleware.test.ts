@@ -1,0 +1,117 @@
+import { fileURLToPath } from 'node:url';
+import { ReplicationError } from '@node-replicated/core';
+import { replicationMiddleware } from '@node-replicated/express';
+import { describe, expect, it } from 'vitest';
+import { pinOf } from '../../node-http/test/contract/http-client.js';
+import { secret, where, whose, write } from '../../node-http/test/contract/implementation.js';
+import { serve, versions } from './express-servers.js';
+
+describe.each(versions)('%s', (_, express) => {
+  it('puts the state of replication on the request', async () => {
+    const app = express().use(replicationMiddleware({ secret }));
+    app.post('/', async (req, res) => {
+      const { role, reason, wrote } = req.replication;
+      await write();
+      res.json({ role, reason, wrote, readOnly: req.replication.readOnly, after: req.replication.wrote });
+    });
+    await using site = await serve(app);
+    const { body } = await site.client.send('POST', '/');
+    expect(JSON.parse(body)).toEqual({
+      role: 'primary',
+      reason: 'method',
+      wrote: false,
+      readOnly: false,
+      after: true,
+    });
+  });
+
+  it('knows the whole path where it is mounted under a part of it', async () => {
+    const router = express.Router();
+    router.use(replicationMiddleware({ secret, overrides: { '/api/v1/items/:id': 'primary' } }));
+    router.get('/items/:id', (_req, res) => void res.send(`${whose()} ${where()}`));
+    const app = express().use('/api', express.Router().use('/v1', router));
+    await using site = await serve(app);
+    const { body } = await site.client.send('GET', '/api/v1/items/7?x=1');
+    expect(body).toBe('GET /api/v1/items/7 primary/override');
+  });
+
+  it('keeps the first scope when it is mounted on the application and on a router', async () => {
+    const router = express.Router().use(replicationMiddleware({ secret }));
+    router.get('/', async (_req, res) => {
+      await write();
+      res.send(where());
+    });
+    const app = express().use(replicationMiddleware({ secret, overrides: { '/': 'primary' } }), router);
+    await using site = await serve(app);
+    const reply = await site.client.send('GET', '/');
+    expect(reply.body).toBe('primary/override');
+    expect(reply.cookies).toHaveLength(1);
+  });
+
+  it.each<[string, (res: import('express').Response) => void, string[]]>([
+    ['res.redirect()', (res) => res.redirect('/next'), []],
+    ['res.json()', (res) => void res.json({}), []],
+    ['res.sendStatus()', (res) => void res.sendStatus(204), []],
+    ['res.sendFile()', (res) => res.sendFile(fileURLToPath(import.meta.url)), []],
+    [
+      'res.cookie()',
+      (res) => void res.cookie('a', '1').cookie('b', '2').send('x'),
+      ['a=1; Path=/', 'b=2; Path=/'],
+    ],
+    ['res.clearCookie()', (res) => void res.clearCookie('a').send('x'), [expect.stringMatching(/^a=;/)]],
+  ])('%s takes the pin along', async (_way, send, cookies) => {
+    const app = express().use(replicationMiddleware({ secret }));
+    app.post('/', async (_req, res) => {
+      await write();
+      send(res);
+    });
+    await using site = await serve(app);
+    const reply = await site.client.send('POST', '/');
+    expect(reply.cookies).toEqual([...cookies, expect.stringMatching(/^replication_pin=/)]);
+  });
+
+  it('a page that has not changed is answered by 304, without a cookie', async () => {
+    const app = express().use(replicationMiddleware({ secret }));
+    app.get('/', (_req, res) => void res.send('the same page'));
+    await using site = await serve(app);
+    const first = await site.client.send('GET', '/');
+    const headers = { 'if-none-match': String(first.headers.etag) };
+    const second = await site.client.send('GET', '/', { headers });
+    expect([first.status, second.status]).toEqual([200, 304]);
+    expect([...first.cookies, ...second.cookies]).toEqual([]);
+  });
+
+  it("pins for HTTPS alone where a trusted proxy says that the client's request came over HTTPS", async () => {
+    const app = express().set('trust proxy', true).use(replicationMiddleware({ secret }));
+    app.post('/', async (_req, res) => {
+      await write();
+      res.end();
+    });
+    await using site = await serve(app);
+    const overHttps = await site.client.send('POST', '/', { headers: { 'x-forwarded-proto': 'https' } });
+    expect(overHttps.cookies[0]).toMatch(/; Secure(;|$)/);
+    expect((await site.client.send('POST', '/')).cookies[0]).not.toMatch(/Secure/);
+  });
+
+  it('a cluster without a primary is answered by 503 and when to try again', async () => {
+    const app = express().set('env', 'test').use(replicationMiddleware({ secret }));
+    app.post('/', (_req, _res, next) => {
+      next(new ReplicationError('ERR_NO_PRIMARY', 'There is no primary.'));
+    });
+    await using site = await serve(app);
+    const reply = await site.client.send('POST', '/');
+    expect(reply.status).toBe(503);
+    expect(reply.headers['retry-after']).toBe('1');
+  });
+
+  it("an error of Express' own pins too, when the request had written", async () => {
+    const app = express().set('env', 'test').use(replicationMiddleware({ secret }));
+    app.post('/', (_req, _res, next) => {
+      write().then(() => next(new Error('the handler fails')));
+    });
+    await using site = await serve(app);
+    const reply = await site.client.send('POST', '/');
+    expect(reply.status).toBe(500);
+    expect(pinOf(reply)).toBeDefined();
+  });
+});

@@ -1,0 +1,91 @@
+import {
+  defineReplication,
+  type ReplicationConfig,
+  type ReplicationOptions,
+  type RoleRuleInput,
+} from '@node-replicated/core';
+import {
+  currentScope,
+  openRequest,
+  type RequestReplication,
+  runInScope,
+  type Scope,
+} from '@node-replicated/core/adapter';
+import { attachScope } from '@node-replicated/node-http';
+import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
+import fastifyPlugin from 'fastify-plugin';
+import { FastifyFacts } from './fastify-facts.js';
+import { compileRouteRule, routeRule } from './route-rule.js';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The state of replication for this request. */
+    replication: RequestReplication;
+  }
+  interface FastifyContextConfig {
+    /** Forces where the statements of this route go. */
+    replication?: RoleRuleInput;
+    /** The name under which the override map knows this route. */
+    name?: string;
+  }
+}
+
+const carried = Symbol('node-replicated.scope');
+
+type Carrier = FastifyRequest & { [carried]?: Scope };
+
+type Done = (error?: Error) => void;
+
+/**
+ * The Fastify plugin that opens a scope for each request of the server it is registered in. Its options are
+ * those of every adapter. Register it before the routes, and `await` that: Fastify shows a plugin only the routes
+ * that come after it.
+ *
+ * The pin is added when the headers really leave rather than in an `onSend` hook: so it survives hijacked
+ * replies, `reply.raw.writeHead()`, other plugins' `onSend` hooks that write, and replies that fail half-way.
+ *
+ * It throws ERR_OPTION, ERR_SECRET, ERR_OVERRIDE or ERR_ROLE at start-up, naming the option or the route.
+ */
+export const replication: FastifyPluginAsync<ReplicationOptions | ReplicationConfig> = fastifyPlugin(
+  register,
+  {
+    name: '@node-replicated/fastify',
+    fastify: '5.x',
+  },
+);
+
+/** Asynchronous, so that Fastify hands what it throws to whoever awaits the registration. */
+async function register(
+  server: FastifyInstance,
+  options: ReplicationOptions | ReplicationConfig,
+): Promise<void> {
+  const config = defineReplication(options);
+  server.decorateRequest('replication');
+  server.decorateRequest(carried);
+  server.addHook('onRequest', (request, reply, next) => openScope(config, request, reply, next));
+  // Hooks of others may lose the scope, so each stage enters it anew; so does the last step before a handler.
+  server.addHook('preValidation', enterScope);
+  server.addHook('preHandler', enterScope);
+  server.addHook('onRoute', (route) => {
+    compileRouteRule(route);
+    route.preHandler = [...[route.preHandler ?? []].flat(), enterScope];
+  });
+}
+
+function openScope(config: ReplicationConfig, request: Carrier, reply: FastifyReply, next: Done): void {
+  const { config: settings, method, url } = request.routeOptions;
+  const scope = openRequest(
+    config,
+    new FastifyFacts(request, settings.name),
+    routeRule(settings, `${String(method)} ${String(url)}`),
+  );
+  request[carried] = scope;
+  request.replication = attachScope(request.raw, reply.raw, scope);
+  runInScope(scope, next);
+}
+
+function enterScope(request: Carrier, _reply: FastifyReply, next: Done): void {
+  const scope = request[carried];
+  if (scope === undefined || currentScope()?.session === scope.session) next();
+  else runInScope(scope, next);
+}

@@ -1,0 +1,16 @@
+import { describe } from 'vitest';
+import { headersContract } from './headers-contract.js';
+import type { Implementation } from './implementation.js';
+import { pinContract } from './pin-contract.js';
+import { routingContract } from './routing-contract.js';
+import { scopeContract } from './scope-contract.js';
+
+/** What every adapter of a web framework keeps to, over real connections. */
+export function httpContract(implementation: Implementation): void {
+  describe(implementation.name, () => {
+    describe('where statements go', () => routingContract(implementation));
+    describe('the pin', () => pinContract(implementation));
+    describe('headers', () => headersContract(implementation));
+    describe('the scope', () => scopeContract(implementation));
+  });
+}

@@ -9,6 +9,8 @@ export default class ClosingLine implements Reporter {
       if (module.errors().length > 0) counts.failed += 1;
     }
     const skipped = counts.skipped + counts.pending;
-    console.log(`\n${counts.passed} passed, ${counts.failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
+    console.log(
+      `\n${counts.passed} passed, ${counts.failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`,
+    );
   }
 }

@@ -24,7 +24,13 @@ beforeAll(async () => {
   for (const [, file = '', code = ''] of readFileSync(join(root, 'README.md'), 'utf8').matchAll(block)) {
     writeFileSync(join(folder, file), code);
   }
-  const compilerOptions = { target: 'ES2022', module: 'nodenext', types: ['node'], strict: true, outDir: 'out' };
+  const compilerOptions = {
+    target: 'ES2022',
+    module: 'nodenext',
+    types: ['node'],
+    strict: true,
+    outDir: 'out',
+  };
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.ts'] }));
   await promisify(execFile)(join(root, 'node_modules/.bin/tsc'), ['-p', folder]);
   cluster = await startCluster({ replicas: 2 });
@@ -82,7 +88,10 @@ test('the job of the example runs to its end and leaves nothing open', async () 
 /** Starts an example, and waits until it answers. */
 async function serve(file: string): Promise<string> {
   const port = await freePort();
-  const server = spawn(process.execPath, [join(folder, 'out', file)], { env: environment(port), stdio: 'pipe' });
+  const server = spawn(process.execPath, [join(folder, 'out', file)], {
+    env: environment(port),
+    stdio: 'pipe',
+  });
   child = server;
   let printed = '';
   server.stderr.on('data', (chunk) => {
@@ -90,7 +99,15 @@ async function serve(file: string): Promise<string> {
   });
   const url = `http://127.0.0.1:${port}`;
   await expect
-    .poll(() => answers(url, () => server.exitCode === null, () => printed), { timeout: 20_000 })
+    .poll(
+      () =>
+        answers(
+          url,
+          () => server.exitCode === null,
+          () => printed,
+        ),
+      { timeout: 20_000 },
+    )
     .toBe(true);
   return url;
 }

@@ -22,7 +22,7 @@ const purpose = 'node-replicated pin\0';
  * @param source where the secrets come from, for messages
  * @throws ERR_SECRET when there is none, or one is too short
  */
-export function createSigner(secrets: readonly string[], source: string): Signer {
+export function createSigner(secrets: readonly string[], source = 'the list of secrets'): Signer {
   const keys = secrets.map((secret) => toKey(secret, source));
   const [first] = keys;
   if (first === undefined) throw new ReplicationError('ERR_SECRET', 'There is no secret to sign pins with.');

@@ -38,7 +38,7 @@ describe('an event', () => {
     const onChannel: unknown[] = [];
     const subscriber = (message: unknown): void => void onChannel.push(message);
     channel(`node-replicated:${name}`).subscribe(subscriber);
-    publish(name, payload);
+    eventChannel(name).publish(payload);
     channel(`node-replicated:${name}`).unsubscribe(subscriber);
     expect(heard).toEqual([payload]);
     expect(heard[0]).toBe(payload);

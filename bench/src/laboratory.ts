@@ -1,0 +1,76 @@
+import { type LocalCluster, startCluster } from '@node-replicated/local-cluster';
+import type { Figure, Lab } from './benchmark.js';
+import { type Comparison, compare } from './comparison.js';
+import { createItems } from './items-table.js';
+import { type Pairing, runPairs, type SlicePlan } from './slices.js';
+
+const thorough: SlicePlan = { pairs: 60, warmUpPairs: 5, sliceMs: 200 };
+const hasty: SlicePlan = { pairs: 6, warmUpPairs: 1, sliceMs: 50 };
+
+export interface LaboratoryOptions {
+  readonly quick: boolean;
+  readonly signal: AbortSignal;
+  readonly onComparison: (comparison: Comparison) => void;
+  readonly onFigure: (figure: Figure) => void;
+}
+
+/** Measures, keeps what was found, and owns the cluster. */
+export class Laboratory implements Lab, AsyncDisposable {
+  readonly quick: boolean;
+  readonly signal: AbortSignal;
+  readonly plan: SlicePlan;
+  readonly comparisons: Comparison[] = [];
+  readonly figures: Figure[] = [];
+  readonly #options: LaboratoryOptions;
+  #cluster: Promise<LocalCluster> | undefined;
+
+  constructor(options: LaboratoryOptions) {
+    this.#options = options;
+    this.quick = options.quick;
+    this.signal = options.signal;
+    this.plan = options.quick ? hasty : thorough;
+  }
+
+  cluster(): Promise<LocalCluster> {
+    this.#cluster ??= startWithItems(this.signal);
+    return this.#cluster;
+  }
+
+  async measure(...pairings: readonly Pairing[]): Promise<void> {
+    const taken = await runPairs(pairings, this.plan, this.signal);
+    for (const [index, { name }] of pairings.entries()) {
+      const comparison = compare(name, taken[index] ?? []);
+      this.comparisons.push(comparison);
+      this.#options.onComparison(comparison);
+    }
+  }
+
+  note(figure: Figure): void {
+    this.figures.push(figure);
+    this.#options.onFigure(figure);
+  }
+
+  /** The version of the cluster's servers, if there is a cluster. */
+  async postgres(): Promise<string | undefined> {
+    const cluster = await this.#cluster;
+    const answer = await cluster?.primary.query<{ server_version: string }>('SHOW server_version');
+    return answer?.rows[0]?.server_version;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // A cluster that did not start has cleaned up after itself, and its error is somebody else's.
+    const cluster = await this.#cluster?.catch(() => undefined);
+    await cluster?.stop();
+  }
+}
+
+async function startWithItems(signal: AbortSignal): Promise<LocalCluster> {
+  const cluster = await startCluster({ replicas: 2, signal });
+  try {
+    await createItems(cluster);
+    return cluster;
+  } catch (error) {
+    await cluster.stop();
+    throw error;
+  }
+}

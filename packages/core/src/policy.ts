@@ -83,8 +83,8 @@ export function decide(input: PolicyInput): Decision {
   if (job !== undefined) return explicit(job, 'job', input);
   if (safe === undefined) return outside;
   if (!safe) return writingMethod;
-  if (wrote) return ownWriteRead;
   if (pin === 'primary') return pinnedRead;
+  if (wrote) return ownWriteRead;
   return pin === 'none' ? readingMethod : { ...readingMethod, reason: 'caught-up', position: pin.position };
 }
 

@@ -1,9 +1,20 @@
+import type { HasReached, Position } from './position.js';
+
 /** What the web side knows of a cluster. A database package registers one for each pool. */
 export interface Cluster {
   /** The cluster's name, under which pins remember it. */
   readonly name: string;
   /** Whether the cluster has no primary just now, so that nothing can be written. */
   readonly readOnly: boolean;
+  /**
+   * A position of the primary at or after everything that was committed when this was called. Absent where the
+   * engine has no positions.
+   *
+   * @returns undefined when it cannot be had in time; it never rejects
+   */
+  currentPosition?(): Promise<Position | undefined>;
+  /** Tells which of two positions of this cluster reaches further. */
+  readonly hasReached?: HasReached;
 }
 
 const registryKey = Symbol.for('node-replicated.clusters@1');

@@ -13,8 +13,11 @@ export interface ReplicationEvents {
   'late-write': { readonly cluster: string; readonly request: string | undefined };
   /** A statement in a replica scope turned out to write. */
   'write-in-replica-scope': { readonly cluster: string; readonly request: string | undefined };
-  /** A read that was meant for a replica went to the primary, because no replica could serve it. */
-  'fallback-to-primary': { readonly cluster: string };
+  /**
+   * A read that was meant for a replica went to the primary: no replica could serve it (`no-replica`), or none was
+   * known to have replayed what the client wrote (`pin`).
+   */
+  'fallback-to-primary': { readonly cluster: string; readonly reason: Reason };
   /** A client was released inside a transaction, so its connection was closed. */
   'dirty-release': { readonly cluster: string; readonly node: string };
   /** A node's state or role has changed. */

@@ -17,6 +17,16 @@ export function openRequest(config: ReplicationConfig, facts: RequestFacts, rule
 }
 
 /**
+ * To be awaited before the response headers leave, where that is possible: a pin made without it holds by time
+ * alone, to its full age.
+ *
+ * @returns undefined when there is nothing to wait for, as for every request that has not written
+ */
+export function readyToSeal({ session }: Scope): Promise<unknown> | undefined {
+  return session.takePositions();
+}
+
+/**
  * To be called when the response headers are about to leave. From then on, writes of this request are late.
  *
  * @returns the `Set-Cookie` value that pins the client, or undefined when the request has not written

@@ -105,12 +105,23 @@ export function advancePin(held: Pin | undefined, written: ReadonlyMap<string, P
 }
 
 /**
- * Whether a pin still keeps a client's reads of a cluster on its primary.
+ * What a pin asks of a read: the primary, a node that has reached a position, or nothing.
+ */
+export type PinDemand = 'primary' | 'none' | { readonly position: Position };
+
+/** For how many ms a pin without a position holds at least: with `forMs: 0` nothing else would hold it. */
+const shortestClockMs = 5_000;
+
+/**
+ * What a pin that has not expired asks of a read of a cluster.
  *
  * @param now ms since the epoch
  */
-export function pinHolds(pin: Pin, cluster: string, times: PinTimes, now: number): boolean {
+export function pinDemand(pin: Pin, cluster: string, times: PinTimes, now: number): PinDemand {
   const mark = pin.marks.get(cluster) ?? pin.marks.get(anyCluster);
-  if (mark === undefined) return false;
-  return now - pin.at < (mark === 'unknown' ? times.maxAgeMs : times.forMs);
+  if (mark === undefined) return 'none';
+  const age = now - pin.at;
+  if (mark === 'unknown') return age < times.maxAgeMs ? 'primary' : 'none';
+  if (mark === 'clock') return age < Math.max(times.forMs, shortestClockMs) ? 'primary' : 'none';
+  return age < times.forMs ? 'primary' : mark;
 }

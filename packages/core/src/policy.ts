@@ -1,3 +1,5 @@
+import type { PinDemand } from './pin.js';
+import type { Position } from './position.js';
 import type { Role, RoleRule } from './role.js';
 
 /** Why a statement went where it went. This is the whole set. */
@@ -8,8 +10,10 @@ export type Reason =
   | 'header'
   /** the override map said so */
   | 'override'
-  /** the client has written a moment ago */
+  /** the client has written, and no replica is known to have replayed that yet */
   | 'pin'
+  /** the client has written, and this replica has replayed it */
+  | 'caught-up'
   /** the HTTP method reads, or writes */
   | 'method'
   /** `runWithReplication()` gave a job its role */
@@ -34,6 +38,8 @@ export interface Decision {
   readonly writes: boolean;
   /** The conditions on a replica, where the rule that decided states any. */
   readonly rule: RoleRule | undefined;
+  /** The position that a replica must have reached, or, where a rule forces the role, had better. */
+  readonly position: Position | undefined;
 }
 
 /** All that a decision depends on. */
@@ -44,8 +50,8 @@ export interface PolicyInput {
   readonly header: Role | undefined;
   /** The most specific override of this route. */
   readonly override: RoleRule | undefined;
-  /** The client's pin still holds its reads on the primary. */
-  readonly pinned: boolean;
+  /** What the client's pin asks. */
+  readonly pin: PinDemand;
   /** The request has written to this cluster. */
   readonly wrote: boolean;
   /** Whether the HTTP method only reads; undefined outside any request. */
@@ -70,25 +76,39 @@ export const outsideDecision: Decision = outside;
  * consistency.
  */
 export function decide(input: PolicyInput): Decision {
-  const { forced, header, override, pinned, wrote, safe, job } = input;
+  const { forced, header, override, pin, wrote, safe, job } = input;
   if (forced !== undefined) return explicit(forced, 'forced', input);
   if (header !== undefined) return explicit({ role: header }, 'header', input);
   if (override !== undefined) return explicit(override, 'override', input);
   if (job !== undefined) return explicit(job, 'job', input);
   if (safe === undefined) return outside;
   if (!safe) return writingMethod;
-  if (pinned) return pinnedRead;
-  return wrote ? ownWriteRead : readingMethod;
+  if (pin === 'primary') return pinnedRead;
+  if (wrote) return ownWriteRead;
+  return pin === 'none' ? readingMethod : { ...readingMethod, reason: 'caught-up', position: pin.position };
 }
 
-function explicit(rule: RoleRule, reason: Reason, { wrote, safe }: PolicyInput): Decision {
+function explicit(rule: RoleRule, reason: Reason, { pin, wrote, safe }: PolicyInput): Decision {
   if (rule.role === 'primary' || rule.consistency === 'strong') {
-    return { role: 'primary', reason, writes: rule.role === 'primary' && safe !== true, rule };
+    return {
+      role: 'primary',
+      reason,
+      writes: rule.role === 'primary' && safe !== true,
+      rule,
+      position: undefined,
+    };
   }
-  if (wrote && rule.consistency !== 'eventual') return ownWriteRead;
-  return { role: 'replica', reason, writes: false, rule };
+  const eventual = rule.consistency === 'eventual';
+  if (wrote && !eventual) return ownWriteRead;
+  const position = typeof pin === 'object' && !eventual ? pin.position : undefined;
+  return { role: 'replica', reason, writes: false, rule, position };
+}
+
+/** Whether a decision's position must be reached, as opposed to being preferred. */
+export function requiresPosition({ reason, position }: Decision): boolean {
+  return reason === 'caught-up' && position !== undefined;
 }
 
 function fixed(role: Role, reason: Reason, writes: boolean): Decision {
-  return Object.freeze({ role, reason, writes, rule: undefined });
+  return Object.freeze({ role, reason, writes, rule: undefined, position: undefined });
 }

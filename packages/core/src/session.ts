@@ -1,10 +1,11 @@
 import type { Cluster } from './cluster-registry.js';
 import { publish } from './events.js';
 import type { ReplicationConfig } from './options.js';
-import { type Pin, type PinMark, pinHolds } from './pin.js';
+import { type Pin, type PinMark, pinDemand } from './pin.js';
 import { readPinCookie } from './pin-cookie.js';
 import { type Decision, decide, type Reason } from './policy.js';
 import { type Role, type RoleRule, toRole } from './role.js';
+import { WriteLog } from './write-log.js';
 
 /** What an adapter knows of a request when it opens a scope. */
 export interface RequestFacts {
@@ -23,11 +24,6 @@ export interface NodeUse {
   readonly node: string;
   readonly role: Role;
   readonly reason: Reason;
-}
-
-/** How many writes of one cluster are under way. */
-interface Writes {
-  open: number;
 }
 
 /**
@@ -52,7 +48,7 @@ export class Session {
   #override: RoleRule | undefined;
   #overrideRevision = -1;
   #headersLeft = false;
-  readonly #writes = new Map<string, Writes>();
+  readonly #writes = new WriteLog();
   readonly #uses: NodeUse[] = [];
 
   constructor(config?: ReplicationConfig, facts?: RequestFacts, job?: RoleRule) {
@@ -95,14 +91,21 @@ export class Session {
 
   /** The marks of the clusters that the request wrote to. */
   get written(): ReadonlyMap<string, PinMark> {
-    const marks = new Map<string, PinMark>();
-    for (const [cluster, { open }] of this.#writes) marks.set(cluster, open > 0 ? 'unknown' : 'clock');
-    return marks;
+    return this.#writes.marks(this.pin);
   }
 
   /** Whether the request has written, to one cluster or to any. */
   wrote(cluster?: string): boolean {
-    return cluster === undefined ? this.#writes.size > 0 : this.#writes.has(cluster);
+    return cluster === undefined ? !this.#writes.empty : this.#writes.has(cluster);
+  }
+
+  /**
+   * Asks for the positions that the pin will name, so that it can be made without waiting.
+   *
+   * @returns undefined when there is nothing to wait for
+   */
+  takePositions(): Promise<unknown> | undefined {
+    return this.#headersLeft ? undefined : this.#writes.takePositions();
   }
 
   /** Says that the handler `Controller.method` serves this request: it may have an override of its own. */
@@ -123,7 +126,10 @@ export class Session {
       forced,
       header: config.forceHeader === false ? undefined : toRole(facts.headers[config.forceHeader]),
       override: this.#findOverride(config, facts),
-      pinned: pin !== undefined && config.pin !== false && pinHolds(pin, cluster, config.pin, this.startedAt),
+      pin:
+        pin === undefined || config.pin === false
+          ? 'none'
+          : pinDemand(pin, cluster, config.pin, this.startedAt),
       wrote: this.wrote(cluster),
       safe: config.safeMethods.has(facts.method),
       job: undefined,
@@ -132,29 +138,22 @@ export class Session {
 
   /** A write to a cluster begins, or a client that may write is leased. */
   beginWrite(cluster: Cluster): void {
-    const first = this.#writes.size === 0;
-    const writes = this.#writes.get(cluster.name);
-    if (writes === undefined) {
-      this.#writes.set(cluster.name, { open: 1 });
-      this.#revision += 1;
-    } else {
-      writes.open += 1;
-    }
+    const first = this.#writes.empty;
+    if (this.#writes.begin(cluster)) this.#revision += 1;
     if (this.#headersLeft) this.#reportLateWrite(cluster.name);
     else if (first) this.onFirstWrite?.();
   }
 
   /** What {@link Session.beginWrite} began has ended. */
   endWrite(cluster: Cluster): void {
-    const writes = this.#writes.get(cluster.name);
-    if (writes !== undefined && writes.open > 0) writes.open -= 1;
+    this.#writes.end(cluster);
   }
 
   /** The response headers leave now: later writes can no longer move the client's pin. */
   sealHeaders(): void {
     if (this.#headersLeft) return;
     this.#headersLeft = true;
-    for (const [cluster, { open }] of this.#writes) if (open > 0) this.#reportLateWrite(cluster);
+    for (const cluster of this.#writes.open) this.#reportLateWrite(cluster);
   }
 
   /** Notes that a node has served a statement. */
@@ -183,4 +182,4 @@ export class Session {
   }
 }
 
-const nothingKnown = { header: undefined, override: undefined, pinned: false, safe: undefined };
+const nothingKnown = { header: undefined, override: undefined, pin: 'none', safe: undefined } as const;

@@ -8,6 +8,7 @@ import {
   currentScope,
   openRequest,
   type RequestReplication,
+  readyToSeal,
   runInScope,
   type Scope,
 } from '@node-replicated/core/adapter';
@@ -35,6 +36,7 @@ const carried = Symbol('node-replicated.scope');
 type Carrier = FastifyRequest & { [carried]?: Scope };
 
 type Done = (error?: Error) => void;
+type DoneSending = (error: Error | null, payload: unknown) => void;
 
 /**
  * The Fastify plugin that opens a scope for each request of the server it is registered in. Its options are
@@ -66,6 +68,7 @@ async function register(
   // Hooks of others may lose the scope, so each stage enters it anew; so does the last step before a handler.
   server.addHook('preValidation', enterScope);
   server.addHook('preHandler', enterScope);
+  server.addHook('onSend', waitForPositions);
   server.addHook('onRoute', (route) => {
     compileRouteRule(route);
     route.preHandler = [...[route.preHandler ?? []].flat(), enterScope];
@@ -88,4 +91,16 @@ function enterScope(request: Carrier, _reply: FastifyReply, next: Done): void {
   const scope = request[carried];
   if (scope === undefined || currentScope()?.session === scope.session) next();
   else runInScope(scope, next);
+}
+
+/** Replies that come this way need not be held. Those that bypass it, such as hijacked ones, are held further down. */
+function waitForPositions(request: Carrier, _reply: FastifyReply, payload: unknown, next: DoneSending): void {
+  const scope = request[carried];
+  const ready = scope === undefined ? undefined : readyToSeal(scope);
+  if (ready === undefined) next(null, payload);
+  else
+    ready.then(
+      () => next(null, payload),
+      () => next(null, payload),
+    );
 }

@@ -7,6 +7,7 @@ import {
 } from '@node-replicated/core/adapter';
 import type pg from 'pg';
 import { type Checkout, checkoutWriter } from './checkout.js';
+import { fallbackReason } from './fallback-reason.js';
 import { LeaseLink } from './lease-link.js';
 import type { PgNode } from './node.js';
 import { mayHaveWritten } from './plain-read.js';
@@ -134,7 +135,7 @@ export class Lease {
       await this.#unbind(error);
       tried.add(link.node);
       if (failure !== 'conflict') void this.#context.cluster.suspect(link.node);
-      if (this.#context.cluster.readerFor(job.decision, job.session, tried) === undefined) throw error;
+      if (this.#context.cluster.readerInstead(job.decision, job.session, tried) === undefined) throw error;
     }
   }
 
@@ -172,8 +173,9 @@ export class Lease {
       }
     }
     const fallback = link.onPrimary && decision.role === 'replica';
-    if (fallback) publish('fallback-to-primary', { cluster: cluster.name });
-    this.#note(link, job, fallback ? 'no-replica' : decision.reason);
+    const reason = fallback ? fallbackReason(decision) : decision.reason;
+    if (fallback) publish('fallback-to-primary', { cluster: cluster.name, reason });
+    this.#note(link, job, reason);
     if (result !== undefined) job.resolve(result);
   }
 
@@ -213,19 +215,24 @@ export class Lease {
 
   async #reader(job: LeaseJob, tried: Set<PgNode>): Promise<LeaseLink> {
     const { cluster } = this.#context;
-    if (this.#link !== undefined && this.#link.lost === undefined) return this.#link;
-    if (this.#link !== undefined) await this.#unbind(this.#link.lost);
+    const held = this.#link;
+    if (held !== undefined) {
+      if (held.lost === undefined && cluster.suits(held.node, job.decision)) return held;
+      await this.#unbind(held.lost);
+    }
     for (;;) {
       const node =
-        cluster.readerFor(job.decision, job.session, tried) ??
-        (await cluster.waitForReader(job.decision, job.session, tried));
-      if (node === undefined) throw cluster.noNode();
+        tried.size > 0
+          ? cluster.readerInstead(job.decision, job.session, tried)
+          : (cluster.readerFor(job.decision, job.session) ??
+            (await cluster.waitForReader(job.decision, job.session)));
+      if (node === undefined) throw cluster.noReader(job.decision);
       try {
         return this.#bind(await checkoutReader(node), 'reader');
       } catch (error) {
         tried.add(node);
         void cluster.suspect(node);
-        if (cluster.readerFor(job.decision, job.session, tried) === undefined) throw error;
+        if (cluster.readerInstead(job.decision, job.session, tried) === undefined) throw error;
       }
     }
   }

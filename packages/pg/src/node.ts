@@ -1,4 +1,4 @@
-import type { Balanced } from '@node-replicated/core/cluster';
+import type { Balanced, Position } from '@node-replicated/core/cluster';
 import type pg from 'pg';
 import type { NodeSettings } from './options.js';
 import { PgProber } from './probe.js';
@@ -20,6 +20,8 @@ export class PgNode implements Balanced {
   readable = false;
   /** Whether this node is the primary, as far as is known. */
   isPrimary = false;
+  /** How far it has replayed, by its last probe. */
+  replayed: Position | undefined;
   /** Statements and leases that its readers are working on. */
   busy = 0;
   /** Whether its readers' sessions proved to be read-only; false where a pooler drops the setting. */

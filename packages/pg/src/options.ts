@@ -40,6 +40,11 @@ export interface ReplicatedPoolOptions extends pg.PoolConfig, Partial<MonitorSet
   readonly downtimeMs?: number;
   /** For how many ms a statement waits for a primary, or for any node, before it fails. @default 5000 */
   readonly failoverWaitMs?: number;
+  /**
+   * For how many ms a read that must see its client's write waits for a replica to replay it, before it goes to
+   * the primary. @default 0
+   */
+  readonly waitForReplicaMs?: number;
   /** Connections for reads on the primary, apart from those for writes. */
   readonly primaryReads?: { /** @default the pool's `max` */ readonly max?: number };
 }
@@ -58,6 +63,7 @@ export interface PoolSettings extends MonitorSettings {
   readonly maxLagMs: number;
   /** For how many ms a statement waits for a node: no longer than it may wait for a connection. */
   readonly waitMs: number;
+  readonly waitForReplicaMs: number;
   readonly primaryReadsMax: number | undefined;
 }
 
@@ -80,6 +86,7 @@ export function resolvePoolOptions(options: ReplicatedPoolOptions = {}): PoolSet
     failureThreshold = 3,
     downtimeMs = 60_000,
     failoverWaitMs = 5_000,
+    waitForReplicaMs = 0,
     primaryReads,
     ...base
   } = options;
@@ -96,6 +103,7 @@ export function resolvePoolOptions(options: ReplicatedPoolOptions = {}): PoolSet
   for (const [key, value] of Object.entries(durations)) requireAbove(key, value, 0);
   requireAbove('failureThreshold', failureThreshold, 0);
   requireAbove('failoverWaitMs', failoverWaitMs, -1);
+  requireAbove('waitForReplicaMs', waitForReplicaMs, -1);
   if (primaryReads?.max !== undefined) requireAbove('primaryReads.max', primaryReads.max, 0);
   const poolConfig = { ...base, password: options.password };
   return Object.freeze({
@@ -106,6 +114,7 @@ export function resolvePoolOptions(options: ReplicatedPoolOptions = {}): PoolSet
     ...durations,
     failureThreshold,
     waitMs: Math.min(failoverWaitMs, base.connectionTimeoutMillis || failoverWaitMs),
+    waitForReplicaMs,
     primaryReadsMax: primaryReads?.max,
   });
 }

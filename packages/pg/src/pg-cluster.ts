@@ -1,11 +1,18 @@
 import { ReplicationError } from '@node-replicated/core';
-import { type Cluster, type Decision, registerCluster, type Session } from '@node-replicated/core/adapter';
 import {
-  type Balancer,
+  type Cluster,
+  type Decision,
+  registerCluster,
+  requiresPosition,
+  type Session,
+} from '@node-replicated/core/adapter';
+import {
   ClusterWatcher,
   createBalancer,
+  type HasReached,
   type NodeDescription,
-  selectReplicas,
+  type Position,
+  SharedTask,
   systemClock,
   type Topology,
 } from '@node-replicated/core/cluster';
@@ -13,14 +20,17 @@ import type pg from 'pg';
 import { hasReached } from './lsn.js';
 import { PgNode } from './node.js';
 import type { PoolSettings } from './options.js';
+import { ReaderChoice } from './reader-choice.js';
 
 /** The nodes of one cluster, who of them is what, and which one serves next. */
 export class PgCluster implements Cluster {
   readonly name: string;
   readonly settings: PoolSettings;
+  readonly hasReached: HasReached = hasReached;
   readonly #nodes: ReadonlyMap<string, PgNode>;
   readonly #watcher: ClusterWatcher;
-  readonly #balance: Balancer;
+  readonly #readers: ReaderChoice;
+  readonly #position: SharedTask<Position | undefined>;
   readonly #unregister: () => void;
   #primary: PgNode | undefined;
   #replicas: readonly PgNode[] = [];
@@ -29,7 +39,7 @@ export class PgCluster implements Cluster {
   constructor(settings: PoolSettings, onPool: (pool: pg.Pool) => void) {
     this.name = settings.name;
     this.settings = settings;
-    this.#balance = createBalancer(settings.balance, systemClock.random);
+    const balance = createBalancer(settings.balance, systemClock.random);
     const hooks = { newestTimeline: (): number => this.#watcher.topology.timeline, onPool };
     const nodes = settings.nodes.map((node) => new PgNode(node, settings.primaryReadsMax, hooks));
     this.#nodes = new Map(nodes.map((node) => [node.name, node]));
@@ -41,6 +51,14 @@ export class PgCluster implements Cluster {
       clock: systemClock,
       onTopology: (topology) => this.#follow(topology),
     });
+    this.#readers = new ReaderChoice({
+      watcher: this.#watcher,
+      balance,
+      replicas: () => this.#replicas,
+      primary: () => this.#primary,
+      node: (name) => this.#nodes.get(name),
+    });
+    this.#position = new SharedTask(async () => this.#primary?.prober.position(settings.probeTimeoutMs));
     this.#unregister = registerCluster(this);
     void this.#watcher.start();
   }
@@ -68,40 +86,45 @@ export class PgCluster implements Cluster {
   }
 
   /**
-   * The node whose reader serves a read: for role `replica` the one that has served this request before, or one
-   * that the balancer chooses, or else the primary; for role `primary` the primary.
+   * The node whose reader serves a read.
    *
    * @param without nodes that have failed this statement already
-   * @returns undefined when there is none just now
+   * @returns undefined when there is none just now, or none that is known to be good enough
    */
   readerFor(
     decision: Decision,
     session: Session | undefined,
     without?: ReadonlySet<PgNode>,
   ): PgNode | undefined {
-    if (decision.role === 'primary') return this.#unless(this.#primary, without);
-    const kept = session?.replicas.get(this);
-    const maxLagMs = decision.rule?.maxLagMs;
-    if (kept instanceof PgNode && kept.readable && maxLagMs === undefined && without === undefined)
-      return kept;
-    const candidates = this.#candidates(maxLagMs, without);
-    if (candidates.length === 0) {
-      // Before every node has been looked at, a replica that is about to be found is worth the wait.
-      return this.#watcher.settled ? this.#unless(this.#primary, without) : undefined;
-    }
-    const chosen = kept instanceof PgNode && candidates.includes(kept) ? kept : this.#balance(candidates);
-    session?.replicas.set(this, chosen);
-    return chosen;
+    return this.#readers.now(decision, session, without);
   }
 
   /** {@link PgCluster.readerFor}, waiting for a node when there is none yet. */
-  async waitForReader(
+  waitForReader(
     decision: Decision,
     session: Session | undefined,
     without?: ReadonlySet<PgNode>,
   ): Promise<PgNode | undefined> {
-    if (this.#watcher.settled) void this.#watcher.checkAll();
-    return this.#watcher.waitFor(() => this.readerFor(decision, session, without), this.settings.waitMs);
+    return this.#readers.find(decision, session, without, this.settings);
+  }
+
+  /** {@link PgCluster.readerFor} after a node has failed: the primary will do as well. */
+  readerInstead(
+    decision: Decision,
+    session: Session | undefined,
+    without: ReadonlySet<PgNode>,
+  ): PgNode | undefined {
+    return this.#readers.instead(decision, session, without);
+  }
+
+  /** Whether a node whose reader a lease holds will do for another statement. */
+  suits(node: PgNode, decision: Decision): boolean {
+    return this.#readers.suits(node, decision);
+  }
+
+  /** The primary's position, at or after every commit that has returned by now: asked once for all who wait. */
+  currentPosition(): Promise<Position | undefined> {
+    return this.#position.ask();
   }
 
   /**
@@ -137,7 +160,9 @@ export class PgCluster implements Cluster {
     );
   }
 
-  noNode(): ReplicationError {
+  /** The error of a read that no node could serve. */
+  noReader(decision: Decision): ReplicationError {
+    if (requiresPosition(decision) && this.#replicas.length > 0) return this.noPrimary();
     return new ReplicationError(
       'ERR_NO_NODE',
       `No node of cluster '${this.name}' can serve: ${this.#reasons()}`,
@@ -154,18 +179,6 @@ export class PgCluster implements Cluster {
     await Promise.all(this.#closing);
   }
 
-  #candidates(maxLagMs: number | undefined, without: ReadonlySet<PgNode> | undefined): readonly PgNode[] {
-    const able =
-      maxLagMs === undefined
-        ? this.#replicas
-        : this.#toNodes(selectReplicas(this.#watcher.topology, { maxLagMs }));
-    return without === undefined ? able : able.filter((node) => !without.has(node));
-  }
-
-  #unless(node: PgNode | undefined, without: ReadonlySet<PgNode> | undefined): PgNode | undefined {
-    return node !== undefined && without?.has(node) === true ? undefined : node;
-  }
-
   #follow(topology: Topology): void {
     const primary = topology.primary === undefined ? undefined : this.#nodes.get(topology.primary.node);
     this.#replicas = this.#toNodes(topology.replicas);
@@ -173,6 +186,10 @@ export class PgCluster implements Cluster {
     for (const node of this.#nodes.values()) {
       node.readable = readable.has(node);
       node.isPrimary = node === primary;
+    }
+    for (const { node, position } of topology.replicas) {
+      const replica = this.#nodes.get(node);
+      if (replica !== undefined) replica.replayed = position;
     }
     const former = this.#primary;
     this.#primary = primary;

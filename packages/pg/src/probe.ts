@@ -1,5 +1,5 @@
 import { Socket } from 'node:net';
-import type { Observation, Prober } from '@node-replicated/core/cluster';
+import type { Observation, Position, Prober } from '@node-replicated/core/cluster';
 import pg from 'pg';
 import { setRef } from './connection-use.js';
 import { formatPosition, parseLsn } from './lsn.js';
@@ -21,6 +21,14 @@ const question = `
          END AS timeline,
          CASE WHEN pg_is_in_recovery()
               THEN (SELECT status FROM pg_stat_wal_receiver) = 'streaming' END::text AS streaming`;
+
+/** Where the primary is: at or after every commit that has returned. A standby refuses the question. */
+const positionQuestion = `
+  SELECT (SELECT system_identifier::text FROM pg_control_system()) AS system,
+         pg_current_wal_insert_lsn()::text AS lsn,
+         ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::int::text AS timeline`;
+
+type WrittenAnswer = Record<'system' | 'lsn' | 'timeline', string>;
 
 interface Answer {
   readonly standby: boolean;
@@ -46,11 +54,34 @@ export class PgProber implements Prober {
     const link = this.#link ?? new Link(this.#config);
     this.#link = link;
     try {
-      return toObservation(await Promise.race([link.ask(), late]));
+      return toObservation(await Promise.race([link.ask<Answer>(question), late]));
     } catch (error) {
       link.close();
       if (this.#link === link) this.#link = undefined;
       throw error;
+    }
+  }
+
+  /**
+   * The primary's position.
+   *
+   * @param ms how long to wait for the answer
+   * @returns undefined when there is no connection, no answer in time, or the node is no primary
+   */
+  async position(ms: number): Promise<Position | undefined> {
+    const link = this.#link;
+    if (link === undefined) return undefined;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<undefined>((resolve) => {
+      timer = setTimeout(() => resolve(undefined), ms);
+    });
+    try {
+      const answer = await Promise.race([link.ask<WrittenAnswer>(positionQuestion), late]);
+      return answer === undefined ? undefined : toPosition(answer);
+    } catch {
+      return undefined;
+    } finally {
+      clearTimeout(timer);
     }
   }
 
@@ -85,9 +116,9 @@ class Link {
     this.#opened = this.#client.connect().then(() => setRef(this.#client, 'unref'));
   }
 
-  async ask(): Promise<Answer> {
+  async ask<A extends pg.QueryResultRow>(text: string): Promise<A> {
     await this.#opened;
-    const { rows } = await this.#client.query<Answer>(question);
+    const { rows } = await this.#client.query<A>(text);
     const [answer] = rows;
     if (answer === undefined) throw new Error('A probe was answered with nothing.');
     return answer;
@@ -98,16 +129,21 @@ class Link {
   }
 }
 
+function toPosition({ system, lsn, timeline }: WrittenAnswer): Position {
+  return formatPosition({
+    systemIdentifier: BigInt(system),
+    timeline: Number(timeline),
+    lsn: parseLsn(lsn),
+  });
+}
+
 function toObservation({ standby, system, lsn, timeline, streaming }: Answer): Observation {
-  const line = timeline === null ? undefined : Number(timeline);
-  const known = system !== null && lsn !== null && line !== undefined;
+  const known = system !== null && lsn !== null && timeline !== null;
   return {
     role: standby ? 'replica' : 'primary',
     systemIdentifier: system ?? undefined,
-    timeline: line,
-    position: known
-      ? formatPosition({ systemIdentifier: BigInt(system), timeline: line, lsn: parseLsn(lsn) })
-      : undefined,
+    timeline: timeline === null ? undefined : Number(timeline),
+    position: known ? toPosition({ system, lsn, timeline }) : undefined,
     streaming: streaming === null ? undefined : streaming === 'true',
   };
 }

@@ -8,6 +8,7 @@ import {
 import type pg from 'pg';
 import { type Checkout, checkoutWriter, checkoutWriterElsewhere } from './checkout.js';
 import { finishUse } from './connection-use.js';
+import { fallbackReason } from './fallback-reason.js';
 import type { PgNode } from './node.js';
 import { mayHaveWritten } from './plain-read.js';
 import type { RunContext } from './run-context.js';
@@ -68,7 +69,7 @@ export class StatementRun {
   #waitToRead(): void {
     const { cluster } = this.#context;
     cluster.waitForReader(this.#decision, this.#session, this.#tried).then((node) => {
-      if (node === undefined) this.#fail(cluster.noNode());
+      if (node === undefined) this.#fail(cluster.noReader(this.#decision));
       else this.#readOn(node);
     }, this.#fail);
   }
@@ -94,8 +95,9 @@ export class StatementRun {
   #readDone(node: PgNode, onPrimary: boolean, result: AnyResult): void {
     const fallback = onPrimary && this.#decision.role === 'replica';
     if (onPrimary && mayHaveWritten(result, node.provenReadOnly)) this.#countWrite();
-    if (fallback) publish('fallback-to-primary', { cluster: this.#context.cluster.name });
-    this.#note(node, onPrimary, fallback ? 'no-replica' : this.#decision.reason, 'reader');
+    const reason = fallback ? fallbackReason(this.#decision) : this.#decision.reason;
+    if (fallback) publish('fallback-to-primary', { cluster: this.#context.cluster.name, reason });
+    this.#note(node, onPrimary, reason, 'reader');
     this.#succeed(result);
   }
 
@@ -126,7 +128,7 @@ export class StatementRun {
     if (readFailure(error) !== 'conflict') void cluster.suspect(node);
     this.#tried ??= new Set();
     this.#tried.add(node);
-    const next = cluster.readerFor(this.#decision, this.#session, this.#tried);
+    const next = cluster.readerInstead(this.#decision, this.#session, this.#tried);
     if (next === undefined) this.#fail(error);
     else this.#readOn(next);
   }

@@ -5,5 +5,6 @@ export { type Clock, systemClock, type Timer } from './clock.js';
 export type { MonitorSettings, Prober } from './monitor.js';
 export type { NodeDescription, NodeState, Observation } from './node-description.js';
 export { type ReadNeed, selectReplicas } from './selection.js';
+export { SharedTask } from './shared-task.js';
 export type { Topology } from './topology.js';
 export { ClusterWatcher, type WatcherOptions } from './watcher.js';

@@ -1,5 +1,6 @@
 import type { Clock, Timer } from './clock.js';
 import { describe, type NodeDescription, type Observation, unknownNode } from './node-description.js';
+import { SharedTask } from './shared-task.js';
 
 /** How a monitor looks at its node. An engine brings one. */
 export interface Prober {
@@ -43,8 +44,7 @@ export class NodeMonitor {
   readonly #hooks: MonitorHooks;
   #description: NodeDescription;
   #timer: Timer | undefined;
-  #running: Promise<void> | undefined;
-  #next: Promise<void> | undefined;
+  readonly #probes = new SharedTask(() => this.#probe());
   #suspected = false;
   #closed = false;
 
@@ -60,20 +60,12 @@ export class NodeMonitor {
     return this.#description;
   }
 
-  /**
-   * Probes now. Everybody who asks while a probe is under way shares the next one, because the answer of the
-   * one under way may be older than their question.
-   */
+  /** Probes now: once for all who ask at a time. */
   check(): Promise<void> {
     if (this.#closed) return Promise.resolve();
     this.#timer?.clear();
     this.#timer = undefined;
-    if (this.#running === undefined) return this.#start();
-    this.#next ??= this.#running.then(() => {
-      this.#next = undefined;
-      return this.#start();
-    });
-    return this.#next;
+    return this.#probes.ask();
   }
 
   /** A statement has failed in a way that a dead node would explain: one failed probe now proves it. */
@@ -88,17 +80,9 @@ export class NodeMonitor {
     this.#prober.close();
   }
 
-  #start(): Promise<void> {
-    if (this.#closed) return Promise.resolve();
-    const running = this.#probe().finally(() => {
-      this.#running = undefined;
-      if (this.#next === undefined) this.#schedule();
-    });
-    this.#running = running;
-    return running;
-  }
-
   async #probe(): Promise<void> {
+    if (this.#closed) return;
+    this.#timer?.clear();
     const suspected = this.#suspected;
     this.#suspected = false;
     const retried = this.#description.state === 'down';
@@ -116,6 +100,7 @@ export class NodeMonitor {
         this.#fail(error instanceof Error ? error : new Error(String(error)), suspected || retried);
     } finally {
       timer.clear();
+      this.#schedule();
     }
   }
 
@@ -147,6 +132,7 @@ export class NodeMonitor {
 
   #schedule(): void {
     if (this.#closed) return;
+    this.#timer?.clear();
     const { state, failures } = this.#description;
     const { probeIntervalMs, downtimeMs } = this.#settings;
     const pause =

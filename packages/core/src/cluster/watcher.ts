@@ -72,6 +72,18 @@ export class ClusterWatcher {
     await Promise.all([...this.#monitors.values()].map((monitor) => monitor.check()));
   }
 
+  /**
+   * Probes a node now, unless it was seen a moment ago.
+   *
+   * @param freshMs how long ago that may be, in ms
+   */
+  refresh(node: string, freshMs: number): Promise<void> {
+    const monitor = this.#monitors.get(node);
+    if (monitor === undefined) return Promise.resolve();
+    const { observedAt = Number.NEGATIVE_INFINITY } = monitor.description;
+    return this.#options.clock.now() - observedAt < freshMs ? Promise.resolve() : monitor.check();
+  }
+
   /** A statement on this node has failed in a way that a dead node would explain. */
   suspect(node: string): Promise<void> {
     return this.#monitors.get(node)?.suspect() ?? Promise.resolve();

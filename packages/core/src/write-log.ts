@@ -1,0 +1,87 @@
+import type { Cluster } from './cluster-registry.js';
+import type { Pin, PinMark } from './pin.js';
+import type { Position } from './position.js';
+
+/** What a request has written to one cluster. */
+interface Writes {
+  readonly cluster: Cluster;
+  /** How many writes are under way. */
+  open: number;
+  /** How many have ever begun: a position that was taken before a later one began is not enough. */
+  begun: number;
+  taken: { readonly position: Position | undefined; readonly begun: number } | undefined;
+}
+
+/** What a request has written, and how far that may reach into each cluster's history. */
+export class WriteLog {
+  readonly #writes = new Map<string, Writes>();
+
+  get empty(): boolean {
+    return this.#writes.size === 0;
+  }
+
+  has(cluster: string): boolean {
+    return this.#writes.has(cluster);
+  }
+
+  /** The clusters where a write is under way. */
+  get open(): readonly string[] {
+    return [...this.#writes].filter(([, { open }]) => open > 0).map(([name]) => name);
+  }
+
+  /** @returns whether this is the first write to the cluster */
+  begin(cluster: Cluster): boolean {
+    const writes = this.#writes.get(cluster.name);
+    if (writes === undefined) {
+      this.#writes.set(cluster.name, { cluster, open: 1, begun: 1, taken: undefined });
+      return true;
+    }
+    writes.open += 1;
+    writes.begun += 1;
+    return false;
+  }
+
+  end(cluster: Cluster): void {
+    const writes = this.#writes.get(cluster.name);
+    if (writes !== undefined && writes.open > 0) writes.open -= 1;
+  }
+
+  /**
+   * Asks the clusters for positions at or after what was written.
+   *
+   * @returns undefined when there is nothing to wait for
+   */
+  takePositions(): Promise<unknown> | undefined {
+    const missing = [...this.#writes.values()].filter(
+      ({ cluster, open, begun, taken }) =>
+        cluster.currentPosition !== undefined && open === 0 && taken?.begun !== begun,
+    );
+    return missing.length === 0 ? undefined : Promise.all(missing.map(takePosition));
+  }
+
+  /**
+   * What a pin has to say of each cluster that was written to.
+   *
+   * @param held the pin that came with the request: where it reaches further, its position is kept
+   */
+  marks(held: Pin | undefined): ReadonlyMap<string, PinMark> {
+    const marks = new Map<string, PinMark>();
+    for (const [name, writes] of this.#writes) marks.set(name, markOf(writes, held?.marks.get(name)));
+    return marks;
+  }
+}
+
+async function takePosition(writes: Writes): Promise<void> {
+  const { cluster, begun } = writes;
+  const position = await cluster.currentPosition?.();
+  writes.taken = { position, begun };
+}
+
+function markOf({ cluster, open, begun, taken }: Writes, held: PinMark | undefined): PinMark {
+  if (open > 0) return 'unknown';
+  if (cluster.currentPosition === undefined) return 'clock';
+  if (taken?.position === undefined || taken.begun !== begun) return 'unknown';
+  const { position } = taken;
+  const further = typeof held === 'object' && cluster.hasReached?.(held.position, position) === true;
+  return further ? held : { position };
+}

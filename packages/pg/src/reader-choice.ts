@@ -1,0 +1,155 @@
+import { type Decision, requiresPosition, type Session } from '@node-replicated/core/adapter';
+import {
+  type Balancer,
+  type ClusterWatcher,
+  type Position,
+  selectReplicas,
+} from '@node-replicated/core/cluster';
+import { hasReached, parsePosition } from './lsn.js';
+import { PgNode } from './node.js';
+
+/** What the choice of a reader looks at. */
+export interface ReaderSources {
+  readonly watcher: ClusterWatcher;
+  readonly balance: Balancer;
+  /** The replicas that may be read from just now. */
+  replicas(): readonly PgNode[];
+  primary(): PgNode | undefined;
+  node(name: string): PgNode | undefined;
+}
+
+/** Nodes that have failed a statement already. */
+type Without = ReadonlySet<PgNode> | undefined;
+
+/** A replica that was seen so many ms ago is not probed again for a read that waits for its position. */
+const freshMs = 15;
+
+/**
+ * Chooses the node whose reader serves a read.
+ *
+ * A read that must see what its client wrote goes down a ladder: a replica known to have replayed that; one that
+ * a probe, shared by all who wait, finds to have; one that gets there in `waitForReplicaMs`; the primary.
+ */
+export class ReaderChoice {
+  readonly #sources: ReaderSources;
+
+  constructor(sources: ReaderSources) {
+    this.#sources = sources;
+  }
+
+  /**
+   * The choice that needs no waiting: for role `replica` the one that has served this request before, or one that
+   * the balancer chooses, or the primary when there is none; for role `primary` the primary.
+   *
+   * @returns undefined when there is none, or none that is known to be good enough
+   */
+  now(decision: Decision, session: Session | undefined, without: Without): PgNode | undefined {
+    if (decision.role === 'primary') return this.#primary(without);
+    const kept = session?.replicas.get(this);
+    const limited = decision.rule?.maxLagMs !== undefined || decision.position !== undefined;
+    if (kept instanceof PgNode && kept.readable && !limited && without === undefined) return kept;
+    const chosen = this.#choose(this.#candidates(decision, without), kept);
+    if (chosen !== undefined) {
+      session?.replicas.set(this, chosen);
+      return chosen;
+    }
+    // Before every node has been looked at, a replica that is about to be found is worth the wait.
+    if (!this.#sources.watcher.settled || this.#mayCatchUp(decision)) return undefined;
+    return this.#primary(without);
+  }
+
+  /** The choice after a node has failed: whoever is good enough, or the primary. It does not wait either. */
+  instead(decision: Decision, session: Session | undefined, without: Without): PgNode | undefined {
+    return this.now(decision, session, without) ?? this.#primary(without);
+  }
+
+  /** Whether a node whose reader a lease holds will do for another statement. */
+  suits({ isPrimary, replayed }: PgNode, decision: Decision): boolean {
+    if (isPrimary) return true;
+    if (decision.role === 'primary') return false;
+    const { position } = decision;
+    if (position === undefined || !requiresPosition(decision) || !this.#isOurs(position)) return true;
+    return replayed !== undefined && hasReached(replayed, position);
+  }
+
+  /**
+   * The choice after waiting.
+   *
+   * @param waitForReplicaMs how long a replica may take to replay what the client wrote
+   * @param waitMs how long to wait for any node at all
+   * @returns undefined when time is up
+   */
+  async find(
+    decision: Decision,
+    session: Session | undefined,
+    without: Without,
+    { waitForReplicaMs, waitMs }: { readonly waitForReplicaMs: number; readonly waitMs: number },
+  ): Promise<PgNode | undefined> {
+    const { watcher } = this.#sources;
+    const began = performance.now();
+    if (watcher.settled && this.#mayCatchUp(decision)) {
+      do {
+        await this.#refresh();
+        const caughtUp = this.now(decision, session, without);
+        if (caughtUp !== undefined) return caughtUp;
+      } while (performance.now() - began < waitForReplicaMs);
+      const primary = this.#primary(without);
+      if (primary !== undefined) return primary;
+    }
+    if (watcher.settled) void watcher.checkAll();
+    const look = (): PgNode | undefined =>
+      this.now(decision, session, without) ?? (watcher.settled ? this.#primary(without) : undefined);
+    return watcher.waitFor(look, waitMs);
+  }
+
+  async #refresh(): Promise<void> {
+    const { watcher } = this.#sources;
+    await Promise.all(this.#sources.replicas().map(({ name }) => watcher.refresh(name, freshMs)));
+  }
+
+  /** Whether the read has to see a position of this cluster, and there are replicas that may reach it. */
+  #mayCatchUp(decision: Decision): boolean {
+    return (
+      requiresPosition(decision) && this.#isOurs(decision.position) && this.#sources.replicas().length > 0
+    );
+  }
+
+  #candidates({ rule, position, ...decision }: Decision, without: Without): readonly PgNode[] {
+    const { watcher } = this.#sources;
+    const maxLagMs = rule?.maxLagMs;
+    const inTime =
+      maxLagMs === undefined
+        ? this.#sources.replicas()
+        : selectReplicas(watcher.topology, { maxLagMs })
+            .map(({ node }) => this.#sources.node(node))
+            .filter((node) => node !== undefined);
+    const able = without === undefined ? inTime : inTime.filter((node) => !without.has(node));
+    if (position === undefined || !this.#isOurs(position)) return able;
+    const caughtUp = able.filter(({ replayed }) => replayed !== undefined && hasReached(replayed, position));
+    if (caughtUp.length > 0 || requiresPosition({ rule, position, ...decision })) return caughtUp;
+    return freshest(able);
+  }
+
+  #choose(candidates: readonly PgNode[], kept: unknown): PgNode | undefined {
+    if (kept instanceof PgNode && candidates.includes(kept)) return kept;
+    return candidates.length === 0 ? undefined : this.#sources.balance(candidates);
+  }
+
+  #primary(without: Without): PgNode | undefined {
+    const primary = this.#sources.primary();
+    return primary !== undefined && without?.has(primary) === true ? undefined : primary;
+  }
+
+  /** A position of another cluster's data says nothing here: its pin counted by time alone. */
+  #isOurs(position: Position | undefined): boolean {
+    const system = position === undefined ? undefined : parsePosition(position)?.systemIdentifier;
+    return system !== undefined && String(system) === this.#sources.watcher.topology.systemIdentifier;
+  }
+}
+
+/** The node that has replayed the most, where that is known of any. */
+function freshest(nodes: readonly PgNode[]): readonly PgNode[] {
+  const known = nodes.filter(({ replayed }) => replayed !== undefined);
+  if (known.length === 0) return nodes;
+  return [known.reduce((best, node) => (hasReached(best.replayed ?? '', node.replayed ?? '') ? best : node))];
+}

@@ -26,7 +26,10 @@ export function estimateMedian(samples: readonly number[]): Estimate {
   };
 }
 
-/** How many samples at each end can be left out: the largest k with P(Binomial(n, 1/2) < k) ≤ 2.5 %. */
+/**
+ * How many samples at each end can be left out. With k the largest number for which P(Binomial(n, 1/2) < k) ≤ 2.5 %,
+ * the interval begins at the k-th smallest sample.
+ */
 function samplesOutside(n: number): number {
   let term = 0.5 ** n;
   let sum = term;
@@ -36,7 +39,7 @@ function samplesOutside(n: number): number {
     k += 1;
     sum += term;
   }
-  return k;
+  return Math.max(k - 1, 0);
 }
 
 function at(sorted: readonly number[], index: number): number {

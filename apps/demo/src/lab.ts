@@ -30,15 +30,17 @@ export class Lab {
   /**
    * Does something to one replica, or to all of them.
    *
-   * @param name a replica's name, or `all`
+   * @param name a replica's name, or `all`: those that run, and to restart also those that do not
    * @param lagMs for the action `lag`
    * @returns false when there is no such replica
    * @throws LocalClusterError when a replica's state does not allow it
    */
   async act(action: LabAction, name: string, lagMs: number): Promise<boolean> {
-    const chosen = this.#cluster.replicas.filter((replica) => name === 'all' || replica.name === name);
+    const { replicas } = this.#cluster;
+    const able = (replica: LocalNode): boolean => replica.running || action === 'restart';
+    const chosen = replicas.filter((replica) => (name === 'all' ? able(replica) : replica.name === name));
     await Promise.all(chosen.map((replica) => perform(replica, action, lagMs)));
-    return chosen.length > 0;
+    return name === 'all' || chosen.length > 0;
   }
 }
 

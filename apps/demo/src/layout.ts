@@ -56,7 +56,7 @@ body { max-width: 60rem; margin: 0 auto; padding: 1rem; }
 nav a { margin-right: 1rem; }
 ul.posts { padding-left: 1.2rem; }
 label { display: block; margin: .5rem 0; }
-input, textarea, select { display: block; width: 100%; max-width: 30rem; font: inherit; box-sizing: border-box; }
+input, textarea { display: block; width: 100%; max-width: 30rem; font: inherit; box-sizing: border-box; }
 button { font: inherit; }
 table { border-collapse: collapse; }
 th, td { text-align: left; vertical-align: top; padding: .15rem .8rem .15rem 0; }
@@ -64,7 +64,6 @@ th, td { text-align: left; vertical-align: top; padding: .15rem .8rem .15rem 0; 
 .comment { border-left: .2rem solid #8886; padding-left: .8rem; }
 .problems { color: #b00020; }
 main form[action^="/lab"] { display: inline-block; margin-right: .5rem; }
-main form[action^="/lab"] select { display: inline; width: auto; }
 footer { margin-top: 2rem; border-top: 1px solid #8886; font-size: .85rem; overflow-x: auto; }
 footer h2 { font-size: 1rem; }
 code { font-size: .9em; opacity: .8; }

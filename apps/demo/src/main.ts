@@ -12,6 +12,8 @@ if (command.kind === 'help') {
   process.exitCode = 2;
 } else {
   process.exitCode = await run(command);
+  // All is over by then. Ending by itself, Node would drop the listeners first, and a late Ctrl-C would count.
+  process.on('beforeExit', () => process.exit());
 }
 
 /**
@@ -37,7 +39,10 @@ async function run(options: Extract<Command, { kind: 'start' }>): Promise<number
     say('Stopping …');
     return 0;
   } catch (error) {
-    if (error !== signal.reason) throw error;
+    if (error !== signal.reason) {
+      console.error(error);
+      return 1;
+    }
     say('Stopped before the end.');
     return options.once ? 1 : 0;
   }

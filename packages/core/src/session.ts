@@ -149,6 +149,11 @@ export class Session {
     this.#writes.end(cluster);
   }
 
+  /** What {@link Session.beginWrite} began was never sent to the database. */
+  withdrawWrite(cluster: Cluster): void {
+    if (this.#writes.withdraw(cluster)) this.#revision += 1;
+  }
+
   /** The response headers leave now: later writes can no longer move the client's pin. */
   sealHeaders(): void {
     if (this.#headersLeft) return;

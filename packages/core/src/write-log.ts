@@ -47,6 +47,19 @@ export class WriteLog {
   }
 
   /**
+   * What was begun was never sent: it counts no more.
+   *
+   * @returns whether nothing of the cluster counts any more
+   */
+  withdraw(cluster: Cluster): boolean {
+    const writes = this.#writes.get(cluster.name);
+    if (writes === undefined) return false;
+    this.end(cluster);
+    writes.begun -= 1;
+    return writes.begun <= 0 && this.#writes.delete(cluster.name);
+  }
+
+  /**
    * Asks the clusters for positions at or after what was written.
    *
    * @returns undefined when there is nothing to wait for

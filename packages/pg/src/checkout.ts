@@ -13,6 +13,16 @@ export interface Checkout {
 
 type Done = (error: unknown, checkout?: Checkout) => void;
 
+/** Takes a connection to read with. */
+export function checkoutReader(node: PgNode): Promise<Checkout> {
+  return new Promise((resolve, reject) => {
+    node.takeReader((error, client, release) => {
+      if (client === undefined || release === undefined) reject(error);
+      else resolve({ node, client, release });
+    });
+  });
+}
+
 /** Takes a connection to write with: of the primary, or of its successor if the primary does not take writes. */
 export function checkoutWriter(cluster: PgCluster, done: Done): void {
   const { primary } = cluster;
@@ -39,10 +49,18 @@ export function checkoutWriterElsewhere(
 }
 
 function takeWriter(cluster: PgCluster, node: PgNode, former: PgNode | undefined, done: Done): void {
-  node.writer.connect((error, client, release) => {
-    if (client !== undefined) done(undefined, { node, client, release });
-    else if (former === undefined && isNotTaken(error)) checkoutWriterElsewhere(cluster, node, error, done);
-    else done(error);
+  node.takeWriter((refusal, client, release) => {
+    if (client !== undefined && release !== undefined) {
+      if (node.isPrimary) return done(undefined, { node, client, release });
+      // It has lost its role while this connection was waited for.
+      release();
+    }
+    const error = client === undefined ? refusal : node.notPrimary();
+    if (former !== undefined || !isNotTaken(error)) return done(error);
+    cluster
+      .suspect(node)
+      .then(() => cluster.waitForPrimary())
+      .then((next) => takeWriter(cluster, next, node, done), done);
   });
 }
 

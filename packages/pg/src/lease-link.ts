@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import type { Checkout } from './checkout.js';
-import { finishUse, whenQuiet } from './connection-use.js';
+import { destroyConnection, giveBack, sendStatement, whenQuiet } from './connection-use.js';
 import type { PgNode } from './node.js';
 import type { AnyResult, StatementCall } from './statement-call.js';
 
@@ -41,16 +41,10 @@ export class LeaseLink {
     return this.client.getTransactionStatus() !== 'I';
   }
 
-  /** Sends a statement, and calls back with its outcome. */
-  send({ config, values }: StatementCall, done: (error: unknown, result?: AnyResult) => void): void {
+  /** Sends a statement, and calls back once with its outcome. */
+  send(call: StatementCall, done: (error: unknown, result?: AnyResult) => void): void {
     this.#quiet = false;
-    try {
-      this.client.query(config as string, values as unknown[], (error: unknown, result: AnyResult) =>
-        done(error ?? undefined, result),
-      );
-    } catch (error) {
-      done(error);
-    }
+    sendStatement(this.client, call, done);
   }
 
   /** Hands over a cursor, a stream or a COPY, which talks to the connection itself. */
@@ -60,37 +54,41 @@ export class LeaseLink {
     this.client.query(config as pg.Submittable & string, callback as never);
   }
 
-  /** Waits until nothing is under way. */
+  /** Waits until nothing is under way, or the connection is gone. */
   whenQuiet(): Promise<void> {
     if (this.#quiet || this.#lost !== undefined) return Promise.resolve();
     return new Promise((resolve) => whenQuiet(this.client, () => resolve()));
   }
 
+  /** Cuts the connection, whatever is under way. */
+  abandon(error: Error): void {
+    this.#lost ??= error;
+    destroyConnection(this.client);
+  }
+
+  /** The user has released the client: a cursor or stream that is still open gets a moment to end by itself. */
+  expectEnd(): void {
+    if (!this.#ownProtocol) return;
+    const late = new Error('A cursor or stream was still open when its client was released.');
+    const timer = setTimeout(() => this.abandon(late), releaseGraceMs);
+    void this.whenQuiet().then(() => clearTimeout(timer));
+  }
+
   /**
    * Gives the connection back, once what is under way has ended.
    *
-   * @param error closes the connection at once
+   * @param error closes it at once instead
+   * @param onDirty called when a transaction was left open, which closes it too
    */
   async close(error: Error | undefined, onDirty: () => void): Promise<void> {
-    if (error === undefined && this.#lost === undefined && !this.#quiet) await this.#untilQuietOrLate();
+    if (error === undefined) await this.whenQuiet();
     this.client.removeListener('drain', this.#onDrain);
     this.client.removeListener('error', this.#onLost);
     this.client.removeListener('end', this.#onEnd);
     if (this.session === 'reader') this.node.busy -= 1;
-    finishUse(this.client, this.#release, error ?? this.#lost, onDirty);
-  }
-
-  async #untilQuietOrLate(): Promise<void> {
-    if (!this.#ownProtocol) return this.whenQuiet();
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(() => {
-        this.#lost = new Error('A cursor or stream was still open when its client was released.');
-        resolve();
-      }, releaseGraceMs);
-    });
-    await Promise.race([this.whenQuiet(), late]);
-    clearTimeout(timer);
+    const closing = error ?? this.#lost;
+    if (closing === undefined) giveBack(this.client, this.#release, onDirty);
+    else this.#release(closing);
   }
 
   readonly #onDrain = (): void => {

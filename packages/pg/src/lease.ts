@@ -6,14 +6,15 @@ import {
   type Session,
 } from '@node-replicated/core/adapter';
 import type pg from 'pg';
-import { type Checkout, checkoutWriter } from './checkout.js';
+import { type Checkout, checkoutReader, checkoutWriter } from './checkout.js';
 import { fallbackReason } from './fallback-reason.js';
 import { LeaseLink } from './lease-link.js';
 import type { PgNode } from './node.js';
 import { mayHaveWritten } from './plain-read.js';
 import type { RunContext } from './run-context.js';
-import { readFailure } from './sqlstate.js';
-import { beginsReadOnly, commits, isSeveral } from './statement.js';
+import { isSeveral } from './sql-text.js';
+import { isServersAnswer, readFailure } from './sqlstate.js';
+import { beginsReadOnly, commits } from './statement.js';
 import type { AnyResult, StatementCall } from './statement-call.js';
 import { hintInTransaction, outcomeUnknown, writeInReplicaScope } from './statement-errors.js';
 import { WriteTracker } from './write-tracker.js';
@@ -81,7 +82,7 @@ export class Lease {
   /**
    * Ends the lease. What was handed in before still runs.
    *
-   * @param error closes the connection instead of returning it to its pool
+   * @param error closes the connection at once, instead of returning it to its pool
    * @throws an Error with pg-pool's words when it was released before
    */
   release(error?: Error | boolean): void {
@@ -89,8 +90,10 @@ export class Lease {
       throw new Error('Release called on client which has already been released to the pool.');
     }
     this.#released = true;
-    if (error)
+    if (error) {
       this.#releaseError = error instanceof Error ? error : new Error('The connection was given up.');
+      this.#link?.abandon(this.#releaseError);
+    } else this.#link?.expectEnd();
     if (!this.#pumping) void this.#end();
   }
 
@@ -117,25 +120,31 @@ export class Lease {
 
   /** A statement on a reader, outside any transaction: it may run again elsewhere, as it has changed nothing. */
   async #read(job: LeaseJob): Promise<void> {
-    const tried = new Set<PgNode>();
-    for (;;) {
-      const link = await this.#reader(job, tried);
+    const failed = new Set<PgNode>();
+    const { cluster, memory } = this.#context;
+    for (let link = await this.#reader(job, failed); ; ) {
       const { error, result } = await this.#sendToReader(link, job);
       if (error === undefined) return this.#succeed(link, job, result);
-      const { call } = job;
       const failure = readFailure(error);
-      if (failure === 'read-only') this.#context.memory.learnWrite(call.text);
+      if (failure === 'read-only') memory.learnWrite(job.call.text);
+      if (this.#releaseError !== undefined) throw error;
       if (link.inTransaction) throw hintInTransaction(error);
       if (failure === 'read-only' || (failure === 'not-here' && !link.onPrimary))
         return this.#moveToWriter(job);
-      if (failure === 'statement' || failure === 'not-here' || (failure === 'conflict' && link.onPrimary))
-        throw error;
-      if (failure === 'lost' && link.onPrimary && !link.node.provenReadOnly)
+      const gone = failure === 'lost' || failure === 'unsent';
+      if (!gone && (failure !== 'conflict' || link.onPrimary)) throw error;
+      if (failure === 'lost' && link.onPrimary && !link.node.provenReadOnly) {
         throw outcomeUnknown(link.node.name, error);
-      await this.#unbind(error);
-      tried.add(link.node);
-      if (failure !== 'conflict') void this.#context.cluster.suspect(link.node);
-      if (this.#context.cluster.readerInstead(job.decision, job.session, tried) === undefined) throw error;
+      }
+      failed.add(link.node);
+      if (gone) void cluster.suspect(link.node);
+      await this.#unbind(gone ? error : undefined);
+      link = await this.#bindReader(
+        await cluster.readers.instead(job.decision, job.session, failed),
+        job,
+        failed,
+        error,
+      );
     }
   }
 
@@ -143,20 +152,25 @@ export class Lease {
     const { error, result } = await this.#sendToReader(link, job);
     if (error === undefined) return this.#succeed(link, job, result);
     if (readFailure(error) === 'lost') void this.#context.cluster.suspect(link.node);
-    throw hintInTransaction(error);
+    job.reject(hintInTransaction(error));
+    await link.whenQuiet();
   }
 
   async #sendToReader(link: LeaseLink, job: LeaseJob): Promise<{ error?: unknown; result?: AnyResult }> {
     if (job.call.ownProtocol !== undefined) {
       this.#learnFrom(job.call);
       link.sendOwnProtocol(job.call);
+      if (this.#released) link.expectEnd();
       await link.whenQuiet();
       return {};
     }
     const outcome = await new Promise<{ error?: unknown; result?: AnyResult }>((resolve) => {
       link.send(job.call, (error, result) => resolve(result === undefined ? { error } : { error, result }));
     });
-    if (outcome.error !== undefined) await link.whenQuiet();
+    const { error } = outcome;
+    if (isServersAnswer(error)) await link.whenQuiet();
+    // Without an answer, as after `query_timeout`, the connection is of no more use, except to its transaction.
+    else if (error instanceof Error && !link.inTransaction) link.abandon(error);
     return outcome;
   }
 
@@ -194,15 +208,22 @@ export class Lease {
 
   #sendToWriter(link: LeaseLink, job: LeaseJob): void {
     const { call, decision, session } = job;
+    if (!link.node.isPrimary) {
+      const error = link.node.notPrimary();
+      link.abandon(error);
+      job.reject(error);
+      return;
+    }
     const mayWrite = this.#writes.note(call, session);
+    const reason = decision.writes ? decision.reason : 'write';
     if (call.ownProtocol !== undefined) {
       link.sendOwnProtocol(call);
-      this.#note(link, job, decision.role === 'replica' ? 'write' : decision.reason);
+      this.#note(link, job, reason);
       return;
     }
     link.send(call, (error, result) => {
       if (error === undefined && result !== undefined) {
-        this.#note(link, job, decision.role === 'replica' ? 'write' : decision.reason);
+        this.#note(link, job, reason);
         job.resolve(result);
         return;
       }
@@ -213,28 +234,46 @@ export class Lease {
     });
   }
 
-  async #reader(job: LeaseJob, tried: Set<PgNode>): Promise<LeaseLink> {
-    const { cluster } = this.#context;
+  /** The reader that the lease holds, if it will do; else another one. */
+  async #reader(job: LeaseJob, failed: Set<PgNode>): Promise<LeaseLink> {
+    const { readers } = this.#context.cluster;
     const held = this.#link;
     if (held !== undefined) {
-      if (held.lost === undefined && cluster.suits(held.node, job.decision)) return held;
+      if (held.lost === undefined && readers.suits(held.node, job.decision)) return held;
       await this.#unbind(held.lost);
     }
-    for (;;) {
-      const node =
-        tried.size > 0
-          ? cluster.readerInstead(job.decision, job.session, tried)
-          : (cluster.readerFor(job.decision, job.session) ??
-            (await cluster.waitForReader(job.decision, job.session)));
-      if (node === undefined) throw cluster.noReader(job.decision);
+    const { decision, session } = job;
+    const node = readers.now(decision, session) ?? (await readers.find(decision, session));
+    return this.#bindReader(node, job, failed, this.#context.cluster.noReader(decision));
+  }
+
+  /**
+   * Takes a node's reader, or, while connecting fails, another's.
+   *
+   * @param error what to throw when there is none
+   */
+  async #bindReader(
+    first: PgNode | undefined,
+    { decision, session }: LeaseJob,
+    failed: Set<PgNode>,
+    error: unknown,
+  ): Promise<LeaseLink> {
+    const { cluster } = this.#context;
+    let refusal = error;
+    for (
+      let node = first;
+      node !== undefined;
+      node = await cluster.readers.instead(decision, session, failed)
+    ) {
       try {
         return this.#bind(await checkoutReader(node), 'reader');
-      } catch (error) {
-        tried.add(node);
+      } catch (refused) {
+        refusal = refused;
+        failed.add(node);
         void cluster.suspect(node);
-        if (cluster.readerInstead(job.decision, job.session, tried) === undefined) throw error;
       }
     }
+    throw refusal;
   }
 
   #checkoutWriter(): Promise<Checkout> {
@@ -289,15 +328,6 @@ export class Lease {
 }
 
 const statements = eventChannel('statement');
-
-function checkoutReader(node: PgNode): Promise<Checkout> {
-  return new Promise((resolve, reject) => {
-    node.reader.connect((error, client, release) => {
-      if (client === undefined) reject(error);
-      else resolve({ node, client, release });
-    });
-  });
-}
 
 /** Whether a statement outside any transaction has to run on the writer, as far as its text tells. */
 function needsWriter({ call: { kind, text }, decision }: LeaseJob): boolean {

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { currentScope, outsideDecision, type Scope } from '@node-replicated/core/adapter';
 import pg from 'pg';
-import { setRef } from './connection-use.js';
+import { callUser, setRef } from './connection-use.js';
 import { Lease } from './lease.js';
 import type { RunContext } from './run-context.js';
 import { type AnyResult, readCall, type StatementCall } from './statement-call.js';
@@ -57,7 +57,7 @@ export class LeasedClient extends EventEmitter {
       this.#run(
         call,
         () => undefined,
-        (error) => call.ownProtocol?.handleError?.(error as Error, undefined),
+        (error) => callUser(() => call.ownProtocol?.handleError?.(error as Error, undefined)),
       );
       return config;
     }
@@ -65,8 +65,8 @@ export class LeasedClient extends EventEmitter {
     if (done !== undefined) {
       this.#run(
         call,
-        (result) => done(null, result),
-        (error) => done(error as Error),
+        (result) => callUser(() => done(null, result)),
+        (error) => callUser(() => done(error as Error)),
       );
       return undefined;
     }

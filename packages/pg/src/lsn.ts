@@ -29,6 +29,7 @@ export function parsePosition(position: Position): PgPosition | undefined {
   const [systemIdentifier, timelineNumber, lsnNumber] = numbers;
   if (systemIdentifier === undefined || timelineNumber === undefined || lsnNumber === undefined)
     return undefined;
+  if (timelineNumber > 0xffffffffn) return undefined;
   return { systemIdentifier, timeline: Number(timelineNumber), lsn: lsnNumber };
 }
 

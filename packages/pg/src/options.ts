@@ -49,6 +49,9 @@ export interface ReplicatedPoolOptions extends pg.PoolConfig, Partial<MonitorSet
   readonly primaryReads?: { /** @default the pool's `max` */ readonly max?: number };
 }
 
+/** The longest time that a timer of Node can wait, in ms. */
+const longestTimer = 2 ** 31 - 1;
+
 export interface NodeSettings {
   readonly name: string;
   readonly config: pg.PoolConfig;
@@ -57,6 +60,8 @@ export interface NodeSettings {
 /** Resolved options. */
 export interface PoolSettings extends MonitorSettings {
   readonly name: string;
+  /** What `pg.Pool` itself was given. */
+  readonly base: pg.PoolConfig;
   readonly nodes: readonly NodeSettings[];
   readonly balance: BalancerName | Balancer;
   readonly onWriteInReplicaScope: 'route' | 'reject';
@@ -99,18 +104,22 @@ export function resolvePoolOptions(options: ReplicatedPoolOptions = {}): PoolSet
   if (onWriteInReplicaScope !== 'route' && onWriteInReplicaScope !== 'reject') {
     throw badOption('onWriteInReplicaScope', "must be 'route' or 'reject'");
   }
-  const durations = { maxLagMs, probeIntervalMs, probeTimeoutMs, downtimeMs };
-  for (const [key, value] of Object.entries(durations)) requireAbove(key, value, 0);
-  requireAbove('failureThreshold', failureThreshold, 0);
-  requireAbove('failoverWaitMs', failoverWaitMs, -1);
-  requireAbove('waitForReplicaMs', waitForReplicaMs, -1);
-  if (primaryReads?.max !== undefined) requireAbove('primaryReads.max', primaryReads.max, 0);
+  requireNumber('maxLagMs', maxLagMs, 1, Number.POSITIVE_INFINITY);
+  const durations = { probeIntervalMs, probeTimeoutMs, downtimeMs };
+  for (const [key, value] of Object.entries(durations)) requireNumber(key, value, 1, longestTimer);
+  requireNumber('failureThreshold', failureThreshold, 1, Number.MAX_SAFE_INTEGER);
+  requireNumber('failoverWaitMs', failoverWaitMs, 0, longestTimer);
+  requireNumber('waitForReplicaMs', waitForReplicaMs, 0, longestTimer);
+  if (primaryReads?.max !== undefined)
+    requireNumber('primaryReads.max', primaryReads.max, 1, Number.MAX_SAFE_INTEGER);
   const poolConfig = { ...base, password: options.password };
   return Object.freeze({
     name,
+    base: poolConfig,
     nodes: nameNodes(listNodes(poolConfig, primary, replicas, nodes)),
     balance,
     onWriteInReplicaScope,
+    maxLagMs,
     ...durations,
     failureThreshold,
     waitMs: Math.min(failoverWaitMs, base.connectionTimeoutMillis || failoverWaitMs),
@@ -147,15 +156,20 @@ function splitUrls(urls = ''): readonly string[] {
     .filter((url) => url !== '');
 }
 
-/** One node's settings: its own, over its connection string's, over the pool's. */
+/** One node's settings: its own, or those of its own connection string, over the pool's. */
 function nodeConfig(base: pg.PoolConfig, node: NodeOptions): NodeConfig {
   if (typeof node !== 'string' && (typeof node !== 'object' || node === null)) {
     throw badOption('nodes', 'a node must be a connection string or an object');
   }
-  const own: NodeConfig = typeof node === 'string' ? { connectionString: node } : node;
-  const merged = { ...base, ...own, password: own.password ?? base.password };
-  const { connectionString, ...rest } = merged;
-  return connectionString === undefined ? rest : { ...rest, ...readUrl(connectionString) };
+  const shared = expandUrl(base);
+  const own = expandUrl<NodeConfig>(typeof node === 'string' ? { connectionString: node } : node);
+  return { ...shared, ...own, password: own.password ?? shared.password };
+}
+
+/** Puts what a connection string says in its place. As in `pg`, the string goes before the settings beside it. */
+function expandUrl<C extends pg.PoolConfig>(config: C): C {
+  const { connectionString, ...rest } = { ...config, password: config.password };
+  return { ...rest, ...(connectionString !== undefined && readUrl(connectionString)) } as C;
 }
 
 function readUrl(url: string): pg.PoolConfig {
@@ -184,12 +198,12 @@ function nameNodes(configs: readonly NodeConfig[]): readonly NodeSettings[] {
 }
 
 function address({ host = process.env.PGHOST ?? 'localhost', port }: pg.PoolConfig): string {
-  return `${host}:${port ?? process.env.PGPORT ?? 5432}`;
+  return `${host || 'localhost'}:${port || process.env.PGPORT || 5432}`;
 }
 
-function requireAbove(name: string, value: unknown, limit: number): void {
-  if (typeof value !== 'number' || !(value > limit)) {
-    throw badOption(name, `must be a number above ${limit}`);
+function requireNumber(name: string, value: unknown, least: number, most: number): void {
+  if (typeof value !== 'number' || !(value >= least && value <= most)) {
+    throw badOption(name, `must be a number from ${least} to ${most}`);
   }
 }
 

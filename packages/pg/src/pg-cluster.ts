@@ -4,7 +4,6 @@ import {
   type Decision,
   registerCluster,
   requiresPosition,
-  type Session,
 } from '@node-replicated/core/adapter';
 import {
   ClusterWatcher,
@@ -20,6 +19,7 @@ import type pg from 'pg';
 import { hasReached } from './lsn.js';
 import { PgNode } from './node.js';
 import type { PoolSettings } from './options.js';
+import type { PoolEvents } from './pool-events.js';
 import { ReaderChoice } from './reader-choice.js';
 
 /** The nodes of one cluster, who of them is what, and which one serves next. */
@@ -27,20 +27,25 @@ export class PgCluster implements Cluster {
   readonly name: string;
   readonly settings: PoolSettings;
   readonly hasReached: HasReached = hasReached;
+  /** Chooses which node serves a read. */
+  readonly readers: ReaderChoice;
   readonly #nodes: ReadonlyMap<string, PgNode>;
   readonly #watcher: ClusterWatcher;
-  readonly #readers: ReaderChoice;
   readonly #position: SharedTask<Position | undefined>;
   readonly #unregister: () => void;
   #primary: PgNode | undefined;
   #replicas: readonly PgNode[] = [];
   #closing: Promise<unknown>[] = [];
 
-  constructor(settings: PoolSettings, onPool: (pool: pg.Pool) => void) {
+  constructor(settings: PoolSettings, events: PoolEvents) {
     this.name = settings.name;
     this.settings = settings;
     const balance = createBalancer(settings.balance, systemClock.random);
-    const hooks = { newestTimeline: (): number => this.#watcher.topology.timeline, onPool };
+    const hooks = {
+      newestTimeline: (): number => this.#watcher.topology.timeline,
+      onPool: (pool: pg.Pool): void => events.relay(pool),
+      onPoolGone: (pool: pg.Pool): void => events.forget(pool),
+    };
     const nodes = settings.nodes.map((node) => new PgNode(node, settings.primaryReadsMax, hooks));
     this.#nodes = new Map(nodes.map((node) => [node.name, node]));
     this.#watcher = new ClusterWatcher({
@@ -51,16 +56,17 @@ export class PgCluster implements Cluster {
       clock: systemClock,
       onTopology: (topology) => this.#follow(topology),
     });
-    this.#readers = new ReaderChoice({
+    this.readers = new ReaderChoice({
       watcher: this.#watcher,
       balance,
+      settings,
       replicas: () => this.#replicas,
-      primary: () => this.#primary,
+      primary: () => this.#primary ?? this.#node(this.#watcher.topology.splitBrain[0]),
       node: (name) => this.#nodes.get(name),
     });
     this.#position = new SharedTask(async () => this.#primary?.prober.position(settings.probeTimeoutMs));
     this.#unregister = registerCluster(this);
-    void this.#watcher.start();
+    this.#watcher.start();
   }
 
   get nodes(): Iterable<PgNode> {
@@ -85,43 +91,6 @@ export class PgCluster implements Cluster {
     return this.#primary;
   }
 
-  /**
-   * The node whose reader serves a read.
-   *
-   * @param without nodes that have failed this statement already
-   * @returns undefined when there is none just now, or none that is known to be good enough
-   */
-  readerFor(
-    decision: Decision,
-    session: Session | undefined,
-    without?: ReadonlySet<PgNode>,
-  ): PgNode | undefined {
-    return this.#readers.now(decision, session, without);
-  }
-
-  /** {@link PgCluster.readerFor}, waiting for a node when there is none yet. */
-  waitForReader(
-    decision: Decision,
-    session: Session | undefined,
-    without?: ReadonlySet<PgNode>,
-  ): Promise<PgNode | undefined> {
-    return this.#readers.find(decision, session, without, this.settings);
-  }
-
-  /** {@link PgCluster.readerFor} after a node has failed: the primary will do as well. */
-  readerInstead(
-    decision: Decision,
-    session: Session | undefined,
-    without: ReadonlySet<PgNode>,
-  ): PgNode | undefined {
-    return this.#readers.instead(decision, session, without);
-  }
-
-  /** Whether a node whose reader a lease holds will do for another statement. */
-  suits(node: PgNode, decision: Decision): boolean {
-    return this.#readers.suits(node, decision);
-  }
-
   /** The primary's position, at or after every commit that has returned by now: asked once for all who wait. */
   currentPosition(): Promise<Position | undefined> {
     return this.#position.ask();
@@ -133,7 +102,7 @@ export class PgCluster implements Cluster {
    * @throws ERR_NO_PRIMARY or ERR_SPLIT_BRAIN when there still is none after `failoverWaitMs`
    */
   async waitForPrimary(): Promise<PgNode> {
-    if (this.#watcher.settled) void this.#watcher.checkAll();
+    if (this.#primary === undefined && this.#watcher.settled) void this.#watcher.checkAll();
     const primary = await this.#watcher.waitFor(() => this.#primary, this.settings.waitMs);
     if (primary !== undefined) return primary;
     throw this.noPrimary();
@@ -162,7 +131,9 @@ export class PgCluster implements Cluster {
 
   /** The error of a read that no node could serve. */
   noReader(decision: Decision): ReplicationError {
-    if (requiresPosition(decision) && this.#replicas.length > 0) return this.noPrimary();
+    const primaryOnly =
+      decision.role === 'primary' || (requiresPosition(decision) && this.#replicas.length > 0);
+    if (primaryOnly) return this.noPrimary();
     return new ReplicationError(
       'ERR_NO_NODE',
       `No node of cluster '${this.name}' can serve: ${this.#reasons()}`,
@@ -180,31 +151,33 @@ export class PgCluster implements Cluster {
   }
 
   #follow(topology: Topology): void {
-    const primary = topology.primary === undefined ? undefined : this.#nodes.get(topology.primary.node);
-    this.#replicas = this.#toNodes(topology.replicas);
-    const readable = new Set(this.#replicas);
-    for (const node of this.#nodes.values()) {
-      node.readable = readable.has(node);
-      node.isPrimary = node === primary;
-    }
-    for (const { node, position } of topology.replicas) {
-      const replica = this.#nodes.get(node);
-      if (replica !== undefined) replica.replayed = position;
-    }
     const former = this.#primary;
-    this.#primary = primary;
-    if (former !== undefined && former !== primary) this.#retire(former);
+    this.#primary = this.#node(topology.primary);
+    this.#replicas = this.#toNodes(topology.replicas);
+    for (const description of this.#watcher.nodes) {
+      const node = this.#node(description);
+      if (node === undefined) continue;
+      node.readable = this.#replicas.includes(node);
+      node.isPrimary = node === this.#primary;
+      node.replayed = description.position;
+      node.answers = description.state !== 'down';
+    }
+    if (former !== undefined && former !== this.#primary) this.#retire(former);
   }
 
   #retire(former: PgNode): void {
-    const closed = former.closeWriter().finally(() => {
+    const closed = former.retireWriter().finally(() => {
       this.#closing = this.#closing.filter((other) => other !== closed);
     });
     this.#closing.push(closed);
   }
 
+  #node(description: NodeDescription | undefined): PgNode | undefined {
+    return description === undefined ? undefined : this.#nodes.get(description.node);
+  }
+
   #toNodes(descriptions: readonly NodeDescription[]): readonly PgNode[] {
-    return descriptions.map(({ node }) => this.#nodes.get(node)).filter((node) => node !== undefined);
+    return descriptions.map((description) => this.#node(description)).filter((node) => node !== undefined);
   }
 
   #cause(): Error | undefined {

@@ -7,11 +7,13 @@ import {
 } from '@node-replicated/core/cluster';
 import { hasReached, parsePosition } from './lsn.js';
 import { PgNode } from './node.js';
+import type { PoolSettings } from './options.js';
 
 /** What the choice of a reader looks at. */
 export interface ReaderSources {
   readonly watcher: ClusterWatcher;
   readonly balance: Balancer;
+  readonly settings: PoolSettings;
   /** The replicas that may be read from just now. */
   replicas(): readonly PgNode[];
   primary(): PgNode | undefined;
@@ -43,7 +45,7 @@ export class ReaderChoice {
    *
    * @returns undefined when there is none, or none that is known to be good enough
    */
-  now(decision: Decision, session: Session | undefined, without: Without): PgNode | undefined {
+  now(decision: Decision, session: Session | undefined, without?: Without): PgNode | undefined {
     if (decision.role === 'primary') return this.#primary(without);
     const kept = session?.replicas.get(this);
     const limited = decision.rule?.maxLagMs !== undefined || decision.position !== undefined;
@@ -58,9 +60,24 @@ export class ReaderChoice {
     return this.#primary(without);
   }
 
-  /** The choice after a node has failed: whoever is good enough, or the primary. It does not wait either. */
-  instead(decision: Decision, session: Session | undefined, without: Without): PgNode | undefined {
-    return this.now(decision, session, without) ?? this.#primary(without);
+  /**
+   * The choice after nodes have failed: whoever else is good enough, or the primary, or, as long as there is any
+   * that has not failed, one that comes back meanwhile.
+   *
+   * @returns undefined when there is none, or time is up
+   */
+  async instead(
+    decision: Decision,
+    session: Session | undefined,
+    failed: ReadonlySet<PgNode>,
+  ): Promise<PgNode | undefined> {
+    const next = this.now(decision, session, failed) ?? this.#primary(failed);
+    if (next !== undefined || decision.role === 'primary') return next;
+    const untried = this.#sources.watcher.nodes.some(({ node }) => {
+      const known = this.#sources.node(node);
+      return known !== undefined && !failed.has(known);
+    });
+    return untried ? this.find(decision, session, failed) : undefined;
   }
 
   /** Whether a node whose reader a lease holds will do for another statement. */
@@ -73,33 +90,31 @@ export class ReaderChoice {
   }
 
   /**
-   * The choice after waiting.
+   * The choice after waiting: `waitForReplicaMs` for a replica to replay what the client wrote, and `failoverWaitMs`
+   * for any node at all.
    *
-   * @param waitForReplicaMs how long a replica may take to replay what the client wrote
-   * @param waitMs how long to wait for any node at all
    * @returns undefined when time is up
    */
   async find(
     decision: Decision,
     session: Session | undefined,
-    without: Without,
-    { waitForReplicaMs, waitMs }: { readonly waitForReplicaMs: number; readonly waitMs: number },
+    without?: Without,
   ): Promise<PgNode | undefined> {
-    const { watcher } = this.#sources;
+    const { watcher, settings } = this.#sources;
     const began = performance.now();
     if (watcher.settled && this.#mayCatchUp(decision)) {
       do {
         await this.#refresh();
         const caughtUp = this.now(decision, session, without);
         if (caughtUp !== undefined) return caughtUp;
-      } while (performance.now() - began < waitForReplicaMs);
+      } while (performance.now() - began < settings.waitForReplicaMs);
       const primary = this.#primary(without);
       if (primary !== undefined) return primary;
     }
     if (watcher.settled) void watcher.checkAll();
     const look = (): PgNode | undefined =>
       this.now(decision, session, without) ?? (watcher.settled ? this.#primary(without) : undefined);
-    return watcher.waitFor(look, waitMs);
+    return watcher.waitFor(look, settings.waitMs);
   }
 
   async #refresh(): Promise<void> {

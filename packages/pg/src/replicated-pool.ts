@@ -1,5 +1,6 @@
 import { currentScope, outsideDecision } from '@node-replicated/core/adapter';
 import pg from 'pg';
+import { callUser } from './connection-use.js';
 import { LeasedClient, retrace } from './leased-client.js';
 import { type ReplicatedPoolOptions, resolvePoolOptions } from './options.js';
 import { PgCluster } from './pg-cluster.js';
@@ -36,10 +37,11 @@ export class ReplicatedPool extends pg.Pool {
    * @throws ERR_OPTION, naming the option
    */
   constructor(options: ReplicatedPoolOptions = {}) {
-    super(options);
     const settings = resolvePoolOptions(options);
-    const events = new PoolEvents(this);
-    this.#cluster = new PgCluster(settings, (pool) => events.relay(pool));
+    super({ ...settings.base, password: settings.base.password });
+    // It may hold a password, which pg-pool hides where it stands by itself.
+    Object.defineProperty(this.options, 'connectionString', { enumerable: false });
+    this.#cluster = new PgCluster(settings, new PoolEvents(this));
     this.#context = { cluster: this.#cluster, memory: new StatementMemory() };
     // pg-pool has these as fields of the pool, or as getters over such fields.
     Object.defineProperties(this, {
@@ -97,8 +99,8 @@ export class ReplicatedPool extends pg.Pool {
     });
     if (done === undefined) return result.catch(retrace);
     result.then(
-      (value) => done(undefined, value),
-      (error: Error) => done(error),
+      (value) => callUser(() => done(undefined, value)),
+      (error: Error) => callUser(() => done(error)),
     );
     return undefined;
   }
@@ -115,8 +117,8 @@ export class ReplicatedPool extends pg.Pool {
     const lease = this.#lease();
     if (callback === undefined) return lease.catch(retrace);
     lease.then(
-      (client) => callback(undefined, client, client.release),
-      (error: Error) => callback(error, undefined, () => undefined),
+      (client) => callUser(() => callback(undefined, client, client.release)),
+      (error: Error) => callUser(() => callback(error, undefined, () => undefined)),
     );
   }
 

@@ -1,7 +1,7 @@
 import { ReplicationError } from '@node-replicated/core';
 import pg from 'pg';
+import { outline } from './sql-text.js';
 import { readFailure } from './sqlstate.js';
-import { outline } from './statement.js';
 
 /** @returns ERR_OUTCOME_UNKNOWN, with the driver's error as its cause */
 export function outcomeUnknown(node: string, cause: unknown): ReplicationError {

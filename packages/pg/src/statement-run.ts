@@ -5,14 +5,14 @@ import {
   type Reason,
   type Session,
 } from '@node-replicated/core/adapter';
-import type pg from 'pg';
 import { type Checkout, checkoutWriter, checkoutWriterElsewhere } from './checkout.js';
-import { finishUse } from './connection-use.js';
+import { finishUse, sendStatement } from './connection-use.js';
 import { fallbackReason } from './fallback-reason.js';
 import type { PgNode } from './node.js';
 import { mayHaveWritten } from './plain-read.js';
 import type { RunContext } from './run-context.js';
-import { readFailure } from './sqlstate.js';
+import { isServersAnswer, readFailure } from './sqlstate.js';
+import { mayCommitPart } from './statement.js';
 import type { AnyResult, StatementCall } from './statement-call.js';
 import { outcomeUnknown, writeInReplicaScope } from './statement-errors.js';
 
@@ -55,35 +55,42 @@ export class StatementRun {
   }
 
   start(): void {
-    if (this.#decision.writes) this.#write(this.#decision.reason);
-    else if (this.#call.kind === 'open') this.#read();
-    else this.#writeAfterAll();
+    try {
+      if (this.#decision.writes) this.#write(this.#decision.reason);
+      else if (this.#call.kind === 'open') this.#read();
+      else this.#writeAfterAll();
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   #read(): void {
-    const node = this.#context.cluster.readerFor(this.#decision, this.#session, this.#tried);
-    if (node === undefined) this.#waitToRead();
-    else this.#readOn(node);
+    const { readers } = this.#context.cluster;
+    const node = readers.now(this.#decision, this.#session);
+    if (node !== undefined) this.#readOn(node);
+    else this.#readOnFound(readers.find(this.#decision, this.#session));
   }
 
-  #waitToRead(): void {
-    const { cluster } = this.#context;
-    cluster.waitForReader(this.#decision, this.#session, this.#tried).then((node) => {
-      if (node === undefined) this.#fail(cluster.noReader(this.#decision));
-      else this.#readOn(node);
-    }, this.#fail);
+  /** @param error what to fail with when no node is found. @default that there is none */
+  #readOnFound(found: Promise<PgNode | undefined>, error?: unknown): void {
+    found
+      .then((node) => {
+        if (node !== undefined) this.#readOn(node);
+        else this.#fail(error ?? this.#context.cluster.noReader(this.#decision));
+      })
+      .catch(this.#fail);
   }
 
   #readOn(node: PgNode): void {
     const onPrimary = node.isPrimary;
     node.busy += 1;
-    node.reader.connect((error, client, release) => {
-      if (client === undefined) {
+    node.takeReader((error, client, release) => {
+      if (client === undefined || release === undefined) {
         node.busy -= 1;
         this.#readElsewhere(node, error);
         return;
       }
-      this.#send(client, (failed, result) => {
+      sendStatement(client, this.#call, (failed, result) => {
         node.busy -= 1;
         finishUse(client, release, failed, () => this.#reportDirty(node));
         if (failed === undefined && result !== undefined) this.#readDone(node, onPrimary, result);
@@ -128,15 +135,14 @@ export class StatementRun {
     if (readFailure(error) !== 'conflict') void cluster.suspect(node);
     this.#tried ??= new Set();
     this.#tried.add(node);
-    const next = cluster.readerInstead(this.#decision, this.#session, this.#tried);
-    if (next === undefined) this.#fail(error);
-    else this.#readOn(next);
+    this.#readOnFound(cluster.readers.instead(this.#decision, this.#session, this.#tried), error);
   }
 
   /** The statement began as a read, and writes. */
   #writeAfterAll(): void {
     const { cluster } = this.#context;
-    if (this.#decision.role === 'replica') {
+    const { kind } = this.#call;
+    if (this.#decision.role === 'replica' && (kind === 'open' || kind === 'write')) {
       const request = this.#session?.request;
       if (cluster.settings.onWriteInReplicaScope === 'reject') {
         return this.#fail(writeInReplicaScope(request, this.#call.text));
@@ -154,9 +160,15 @@ export class StatementRun {
   }
 
   #writeOn(checkout: Checkout | undefined, reason: Reason, refused: unknown, again: boolean): void {
-    if (checkout === undefined) return this.#fail(refused);
+    const { cluster } = this.#context;
+    if (checkout === undefined) {
+      // It was never sent, so it has not written.
+      if (this.#counted && !again) this.#session?.withdrawWrite(cluster);
+      this.#counted = this.#counted && again;
+      return this.#fail(refused);
+    }
     const { node, client, release } = checkout;
-    this.#send(client, (error, result) => {
+    sendStatement(client, this.#call, (error, result) => {
       finishUse(client, release, error, () => this.#reportDirty(node));
       if (error !== undefined || result === undefined) return this.#writeFailed(node, reason, error, again);
       if (this.#call.kind === 'open' && reason === 'write') this.#context.memory.learnWrite(this.#call.text);
@@ -167,24 +179,17 @@ export class StatementRun {
 
   #writeFailed(node: PgNode, reason: Reason, error: unknown, again: boolean): void {
     const failure = readFailure(error);
-    if (failure === 'lost') this.#failUnknown(node, error);
-    else if (failure !== 'read-only' || again || this.#call.ownProtocol !== undefined) this.#fail(error);
-    else {
+    if (failure === 'lost') return this.#failUnknown(node, error);
+    const { ownProtocol, text } = this.#call;
+    if (failure === 'read-only' && !again && ownProtocol === undefined && !mayCommitPart(text)) {
       checkoutWriterElsewhere(this.#context.cluster, node, error, (refused, checkout) =>
         this.#writeOn(checkout, reason, refused, true),
       );
+      return;
     }
-  }
-
-  #send(client: pg.PoolClient, done: (error: unknown, result?: AnyResult) => void): void {
-    const { config, values } = this.#call;
-    try {
-      client.query(config as string, values as unknown[], (error: unknown, result: AnyResult) =>
-        done(error ?? undefined, result),
-      );
-    } catch (error) {
-      done(error);
-    }
+    // Without an answer, as after `query_timeout`, it may yet happen: it stays under way for good.
+    if (!isServersAnswer(error)) this.#counted = false;
+    this.#fail(error);
   }
 
   #countWrite(): void {

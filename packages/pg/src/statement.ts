@@ -1,6 +1,8 @@
+import { bareText, firstWord, isSeveral } from './sql-text.js';
+
 /**
- * What the first word of a statement gives away without parsing it:
- * - `write`: it always writes, or takes a lock that would mean nothing on a replica;
+ * What a statement gives away without being parsed:
+ * - `write`: it always writes, or does what must not be done on a replica;
  * - `session`: it changes the session it runs in;
  * - `begin`: it opens a transaction;
  * - `end`: it ends one;
@@ -23,50 +25,37 @@ function words(kind: StatementKind, list: string): [string, StatementKind][] {
   return list.split(' ').map((word) => [word, kind]);
 }
 
-/** White space, comments (nested ones only at their end), semicolons and brackets, and then the first word. */
-const firstWord = /^(?:[\s;(]+|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)*([A-Za-z]+)/;
-const advisoryLock = /\bpg_(?:try_)?advisory_/i;
+/** Advisory locks are local to the server; and who makes a reader writable must not get one. */
+const notForReaders =
+  /\bpg_(?:try_)?advisory_|\bset(?:_config)?\b[^;]*transaction_read_only|\bsession\s+characteristics\b/i;
+const setsSession = /\bset_config\s*\(/i;
 const copiesOut = /\bto\s+(?:stdout|program|')/i;
 const readOnly = /\bread\s+only\b/i;
 const readWrite = /\bread\s+write\b/i;
-const secondStatement = /;\s*\S/;
 
 /** Reads what the text of a statement gives away. */
 export function kindOf(text: string): StatementKind {
-  const word = firstWord.exec(text)?.[1]?.toUpperCase() ?? '';
+  if (notForReaders.test(text)) return 'write';
+  const word = firstWord(text);
   if (word === 'COPY') return copiesOut.test(text) ? 'open' : 'write';
-  const kind = kinds.get(word);
-  if (kind !== undefined) return kind;
-  return advisoryLock.test(text) ? 'write' : 'open';
+  return kinds.get(word) ?? (setsSession.test(text) ? 'session' : 'open');
 }
 
 /** Whether a text of kind `begin` opens a transaction that cannot write. */
 export function beginsReadOnly(text: string): boolean {
-  return readOnly.test(text) && !readWrite.test(text) && !isSeveral(text);
-}
-
-/** Whether a text holds more than one statement. It errs on the side of yes. */
-export function isSeveral(text: string): boolean {
-  return secondStatement.test(text);
+  const bare = bareText(text);
+  return readOnly.test(bare) && !readWrite.test(bare) && !isSeveral(text);
 }
 
 /** Whether a text of kind `end` makes a transaction's work last. */
 export function commits(text: string): boolean {
-  return /^[\s;]*(?:commit|end)\b/i.test(text);
+  const word = firstWord(text);
+  return word === 'COMMIT' || word === 'END';
 }
 
-/** A statement for an error message: its beginning, without what may be data. */
-export function outline(text: string): string {
-  const bare = text
-    .slice(0, 2_000)
-    .replace(/\$(\w*)\$[\s\S]*?(?:\$\1\$|$)/g, '?')
-    .replace(/'(?:[^']|'')*(?:'|$)/g, '?')
-    .replace(/\b\d+(?:\.\d+)?\b/g, (digits, at: number, whole: string) =>
-      whole[at - 1] === '$' ? digits : '?',
-    )
-    .replace(/\s+/g, ' ')
-    .trim();
-  return bare.length > 80 ? `${bare.slice(0, 79)}…` : bare;
+/** Whether a text may commit a part of its work before it fails. */
+export function mayCommitPart(text: string): boolean {
+  return isSeveral(text) || firstWord(text) === 'CALL' || firstWord(text) === 'DO';
 }
 
 const mostTexts = 512;

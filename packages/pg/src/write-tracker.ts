@@ -1,5 +1,6 @@
 import type { Cluster, Session } from '@node-replicated/core/adapter';
-import { beginsReadOnly, isSeveral } from './statement.js';
+import { isSeveral } from './sql-text.js';
+import { beginsReadOnly } from './statement.js';
 import type { StatementCall } from './statement-call.js';
 
 /**

@@ -1,13 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import {
-  beginsReadOnly,
-  commits,
-  isSeveral,
-  kindOf,
-  outline,
-  type StatementKind,
-  StatementMemory,
-} from '../src/statement.js';
+import { isSeveral, outline } from '../src/sql-text.js';
+import { beginsReadOnly, commits, kindOf, type StatementKind, StatementMemory } from '../src/statement.js';
 
 const keywords: Readonly<Record<StatementKind, string>> = {
   write: `INSERT UPDATE DELETE MERGE TRUNCATE CREATE ALTER DROP COMMENT GRANT REVOKE REASSIGN SECURITY

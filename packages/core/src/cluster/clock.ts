@@ -13,13 +13,24 @@ export interface Clock {
   random(): number;
 }
 
-/** The machine's own monotonic clock. */
+/**
+ * The machine's own monotonic clock. A timer lets what has arrived by then be read first: when the process itself
+ * was held up, an answer that is waiting in a socket is not late.
+ */
 export const systemClock: Clock = {
   now: () => performance.now(),
   after(ms, fn) {
-    const timer = setTimeout(fn, ms);
+    let turn: NodeJS.Immediate | undefined;
+    const timer = setTimeout(() => {
+      turn = setImmediate(fn);
+    }, ms);
     timer.unref();
-    return { clear: () => clearTimeout(timer) };
+    return {
+      clear: () => {
+        clearTimeout(timer);
+        clearImmediate(turn);
+      },
+    };
   },
   random: Math.random,
 };

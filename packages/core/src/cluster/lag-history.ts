@@ -37,7 +37,7 @@ export class LagHistory {
    *
    * @param replayed the replica's position
    * @param now ms of the monitor's clock
-   * @returns ms; undefined when the primary was never seen that early, or never at all
+   * @returns ms, at least; undefined when the primary was never seen at all
    */
   lagOf(replayed: Position, now: number): number | undefined {
     const samples = this.#samples;
@@ -49,9 +49,10 @@ export class LagHistory {
       if (sample !== undefined && this.#hasReached(replayed, sample.position)) low = middle + 1;
       else high = middle;
     }
-    const reached = samples[low - 1];
-    if (reached === undefined) return undefined;
-    return low === samples.length ? 0 : now - reached.at;
+    if (low > 0 && low === samples.length) return 0;
+    // A replica that is behind all that is remembered lags at least since the memory begins.
+    const since = samples[Math.max(low - 1, 0)];
+    return since === undefined ? undefined : now - since.at;
   }
 
   /** Forgets everything: another primary's history has begun. */

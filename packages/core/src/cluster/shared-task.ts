@@ -12,19 +12,15 @@ export class SharedTask<T> {
     this.#run = run;
   }
 
-  /** Whether a round is under way or about to begin. */
-  get busy(): boolean {
-    return this.#running !== undefined;
-  }
-
   /** The outcome of a round that begins after this call. */
   ask(): Promise<T> {
+    if (this.#next !== undefined) return this.#next;
     if (this.#running === undefined) return this.#start();
     const begin = (): Promise<T> => {
       this.#next = undefined;
       return this.#start();
     };
-    this.#next ??= this.#running.then(begin, begin);
+    this.#next = this.#running.then(begin, begin);
     return this.#next;
   }
 

@@ -25,6 +25,7 @@ export class ClusterWatcher {
   readonly #lag: LagHistory;
   readonly #waiting = new Set<() => void>();
   #topology = emptyTopology;
+  #started: Promise<void> = Promise.resolve();
   #settled = false;
   #closed = false;
 
@@ -58,13 +59,18 @@ export class ClusterWatcher {
     return this.#settled;
   }
 
-  /** Looks at every node for the first time, and once more where the lag could not be told before the primary was seen. */
-  async start(): Promise<void> {
+  /** Begins to watch. Nodes whose lag could not be told before the primary was seen are looked at twice. */
+  start(): void {
+    this.#started = this.#look().finally(() => {
+      this.#settled = true;
+      this.#tellWaiting();
+    });
+  }
+
+  async #look(): Promise<void> {
     await this.checkAll();
     const unclear = this.nodes.filter((node) => node.position !== undefined && node.lagMs === undefined);
     await Promise.all(unclear.map(({ node }) => this.#monitors.get(node)?.check()));
-    this.#settled = true;
-    this.#tellWaiting();
   }
 
   /** Probes all nodes now. */
@@ -93,12 +99,24 @@ export class ClusterWatcher {
    * Waits until a question has an answer.
    *
    * @param look asks the question: undefined means "not yet"; it is asked again whenever something changes
-   * @param ms how long to wait; the process is kept alive meanwhile
+   * @param ms how long to wait, besides the first look at every node; the process is kept alive meanwhile
    * @returns the answer, or undefined when time is up or the watcher was closed
    */
-  waitFor<T>(look: () => T | undefined, ms: number): Promise<T | undefined> {
+  async waitFor<T>(look: () => T | undefined, ms: number): Promise<T | undefined> {
     const found = look();
-    if (found !== undefined || ms <= 0) return Promise.resolve(found);
+    if (found !== undefined) return found;
+    if (!this.#settled) await this.#holdUntilStarted();
+    return look() ?? (ms > 0 && !this.#closed ? this.#wait(look, ms) : undefined);
+  }
+
+  /** Probes do not keep the process alive, so whoever waits for one does. */
+  async #holdUntilStarted(): Promise<void> {
+    const hold = setInterval(() => undefined, 60_000);
+    await this.#started;
+    clearInterval(hold);
+  }
+
+  #wait<T>(look: () => T | undefined, ms: number): Promise<T | undefined> {
     return new Promise((resolve) => {
       const finish = (answer: T | undefined): void => {
         clearTimeout(timer);

@@ -314,7 +314,10 @@ describe('a client leased in a POST request', () => {
       expect(scope.session.written.get('main')).toBe('unknown');
       await client.query('COMMIT');
       client.release();
-      await eventually('the write is over', () => scope.session.written.get('main') === 'clock');
+      await eventually('the write is over', async () => {
+        await scope.session.takePositions();
+        return scope.session.written.get('main') !== 'unknown';
+      });
     });
   });
 

@@ -226,7 +226,7 @@ describe('a primary and two replicas', () => {
         place = await during(scope, () => where(pool));
       });
       expect(place).toMatchObject({ port: cluster.primary.serverPort, reader: true });
-      expect(events).toEqual([{ cluster: 'main' }]);
+      expect(events).toEqual([{ cluster: 'main', reason: 'no-replica' }]);
       expect(scope.session.uses).toEqual([{ node: 'primary', role: 'primary', reason: 'no-replica' }]);
       expect(scope.session.wrote()).toBe(false);
       await becomes(pool, 'replica-1', 'down');

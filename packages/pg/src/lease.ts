@@ -111,6 +111,7 @@ export class Lease {
   }
 
   async #perform(job: LeaseJob): Promise<void> {
+    if (this.#releaseError !== undefined) throw new Error('Client was closed and is not queryable');
     const link = this.#link;
     if (link?.session === 'writer') this.#sendToWriter(link, job);
     else if (link?.inTransaction === true) await this.#continueTransaction(link, job);

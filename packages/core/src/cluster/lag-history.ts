@@ -2,8 +2,10 @@ import type { HasReached, Position } from '../position.js';
 
 interface Sample {
   readonly position: Position;
-  /** The last moment at which the primary was seen here, in ms of the monitor's clock. */
-  readonly at: number;
+  /** The first moment at which the primary was seen here, in ms of the monitor's clock. */
+  readonly since: number;
+  /** The last such moment. */
+  readonly until: number;
 }
 
 const mostSamples = 1_024;
@@ -24,8 +26,9 @@ export class LagHistory {
   /** Notes that the primary was seen at a position. */
   record(position: Position, at: number): void {
     const last = this.#samples.at(-1);
-    if (last !== undefined && last.position === position) this.#samples.pop();
-    this.#samples.push({ position, at });
+    const again = last?.position === position;
+    if (again) this.#samples.pop();
+    this.#samples.push({ position, since: again ? last.since : at, until: at });
     if (this.#samples.length > mostSamples) {
       const half = mostSamples / 2;
       this.#samples = this.#samples.filter((_, index) => index >= half || index % 2 === 0);
@@ -50,9 +53,11 @@ export class LagHistory {
       else high = middle;
     }
     if (low > 0 && low === samples.length) return 0;
+    const reached = samples[low - 1];
+    if (reached !== undefined) return now - reached.until;
     // A replica that is behind all that is remembered lags at least since the memory begins.
-    const since = samples[Math.max(low - 1, 0)];
-    return since === undefined ? undefined : now - since.at;
+    const [first] = samples;
+    return first === undefined ? undefined : now - first.since;
   }
 
   /** Forgets everything: another primary's history has begun. */

@@ -12,15 +12,12 @@ import { Visitor } from './visitor.js';
  * @returns what to print, and whether every row was as expected
  */
 export async function runOnce(demo: Demo, signal: AbortSignal): Promise<{ report: string; ok: boolean }> {
-  const { cluster, servers } = demo;
-  const nodeAt: NodeAtPort = (port) => cluster.nodes.find(({ serverPort }) => serverPort === port)?.name;
   const taken: Taken[] = [];
-  for (const server of servers) {
+  for (const server of demo.servers) {
     const visitors = new Map<string, Visitor>();
     for (const step of scenarioFor(server.framework)) {
+      taken.push(await take(step, server, visitors, demo, signal));
       signal.throwIfAborted();
-      if (step.settle) await demo.settled(signal);
-      taken.push(await take(step, server, visitors, nodeAt));
     }
   }
   return { report: reportOf(taken), ok: taken.every(({ outcome }) => outcome.faults.length === 0) };
@@ -30,17 +27,21 @@ async function take(
   step: Step,
   { framework, url }: DemoServer,
   visitors: Map<string, Visitor>,
-  nodeAt: NodeAtPort,
+  { cluster, settled }: Demo,
+  signal: AbortSignal,
 ): Promise<Taken> {
   const visitor = visitorCalled(step.visitor, visitors);
-  if (step.forges !== undefined) visitor.forgeCookiesOf(visitorCalled(step.forges, visitors));
   const request = step.request.replace('{location}', visitor.location);
   const [method = '', path = ''] = request.split(' ');
-  const outcome = await visitor
-    .visit(url + path, method, step.form)
-    .then((visit) => check(visit, step.expects, nodeAt))
-    .catch(unanswered);
-  return { framework, step, request, outcome };
+  const nodeAt: NodeAtPort = (port) => cluster.nodes.find(({ serverPort }) => serverPort === port)?.name;
+  try {
+    if (step.settle) await settled(signal);
+    if (step.forges !== undefined) visitor.forgeCookiesOf(visitorCalled(step.forges, visitors));
+    const visit = await visitor.visit(url + path, method, step.form);
+    return { framework, step, request, outcome: check(visit, step.expects, nodeAt) };
+  } catch (error) {
+    return { framework, step, request, outcome: unanswered(error) };
+  }
 }
 
 function visitorCalled(name: string, visitors: Map<string, Visitor>): Visitor {

@@ -10,7 +10,7 @@ ${addresses}
 
 What to try:
   - Reload the board: its foot says that a replica served it.
-  - Write a post: the page after it, and all of yours for 5 s, come from the primary.
+  - Write a post: your pages come from the primary for 5 s, and then from a replica that has your post.
   - Open /lab, set the lag to 3 s, write a post, and look at the board in a private window too.
   - Pause or kill replicas there, and go on reading.
   - /moderation, /search, /archive, /stats/authors and /visits do not follow their HTTP method.

@@ -96,12 +96,15 @@ function readMarks(list: string): ReadonlyMap<string, PinMark> | undefined {
  */
 export function advancePin(held: Pin | undefined, written: ReadonlyMap<string, PinMark>, now: number): Pin {
   const marks = new Map(held?.marks);
-  for (const [name, mark] of written) {
-    if (marks.get(name) !== 'unknown') marks.set(name, mark);
-  }
+  for (const [name, mark] of written) marks.set(name, joined(marks.get(name), mark));
   const pin = { at: Math.max(held?.at ?? 0, Math.floor(now)), marks };
   const fits = !marks.has(anyCluster) && marks.size <= mostClusters && textOf(pin).length + 44 <= mostBytes;
   return fits ? pin : { at: pin.at, marks: new Map([[anyCluster, 'unknown']]) };
+}
+
+/** Time alone cannot stand for a position that it follows: that one may take any time to arrive. */
+function joined(held: PinMark | undefined, written: PinMark): PinMark {
+  return held === 'unknown' || (typeof held === 'object' && written === 'clock') ? 'unknown' : written;
 }
 
 /**

@@ -8,8 +8,8 @@ import {
   replicationCounts,
 } from '../src/events.js';
 
-const names: readonly ReplicationEventName[] = [
-  'statement',
+/** All but statements, which go straight to their channel. */
+const names: readonly Exclude<ReplicationEventName, 'statement'>[] = [
   'pin-ignored',
   'late-write',
   'write-in-replica-scope',
@@ -45,9 +45,16 @@ describe('an event', () => {
     expect(onChannel).toEqual([payload]);
   });
 
+  test('of a statement is heard from its channel, and not counted', () => {
+    const heard = listen('statement');
+    eventChannel('statement').publish({ cluster: 'main' });
+    expect(heard).toEqual([{ cluster: 'main' }]);
+    expect(replicationCounts()).not.toHaveProperty('statement');
+  });
+
   test('is heard at once, before publish returns', () => {
     const heard = listen('fallback-to-primary');
-    publish('fallback-to-primary', { cluster: 'main' });
+    publish('fallback-to-primary', { cluster: 'main', reason: 'pin' });
     expect(heard).toHaveLength(1);
   });
 
@@ -62,7 +69,7 @@ describe('an event', () => {
     const listener = (): void => void heard.push('one');
     stops.push(onReplicationEvent('fallback-to-primary', listener));
     stops.push(onReplicationEvent('fallback-to-primary', listener));
-    publish('fallback-to-primary', { cluster: 'main' });
+    publish('fallback-to-primary', { cluster: 'main', reason: 'pin' });
     expect(heard).toEqual(['one', 'one']);
   });
 
@@ -72,7 +79,7 @@ describe('an event', () => {
     const heard = listen('fallback-to-primary');
     stop();
     stop();
-    publish('fallback-to-primary', { cluster: 'main' });
+    publish('fallback-to-primary', { cluster: 'main', reason: 'pin' });
     expect(stopped).toEqual([]);
     expect(heard).toHaveLength(1);
   });
@@ -127,7 +134,7 @@ describe('a listener that throws', () => {
     const heard = listen('fallback-to-primary');
     let returned = false;
     const uncaught = await uncaughtDuring(() => {
-      publish('fallback-to-primary', { cluster: 'main' });
+      publish('fallback-to-primary', { cluster: 'main', reason: 'pin' });
       returned = true;
     });
     expect(returned).toBe(true);

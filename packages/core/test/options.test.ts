@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { defineReplication, type ReplicationOptions } from '../src/options.js';
-import { createSigner } from '../src/signer.js';
-import { otherSecret, secret, thrownBy } from './requests.js';
+import { otherSecret, secret, signerWith, thrownBy } from './requests.js';
 
 const text = 'a text';
 
@@ -11,8 +10,8 @@ function secretsOf(options: ReplicationOptions): { signs: string | undefined; ve
   const { signer } = defineReplication(options);
   const candidates = [secret, otherSecret];
   return {
-    signs: candidates.find((one) => createSigner([one]).sign(text) === signer.sign(text)),
-    verified: candidates.filter((one) => signer.verify(text, createSigner([one]).sign(text))),
+    signs: candidates.find((one) => signerWith([one]).sign(text) === signer.sign(text)),
+    verified: candidates.filter((one) => signer.verify(text, signerWith([one]).sign(text))),
   };
 }
 

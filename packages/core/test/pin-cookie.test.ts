@@ -2,16 +2,15 @@ import { parseSetCookie } from 'cookie';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { onReplicationEvent } from '../src/events.js';
-import { encodePin, type Pin, type PinFault, pinHolds } from '../src/pin.js';
+import { encodePin, type Pin, type PinFault, pinDemand } from '../src/pin.js';
 import { pinCookie, readPinCookie } from '../src/pin-cookie.js';
-import { createSigner } from '../src/signer.js';
 import { inWords } from './pins.js';
-import { aPin, configWith, cookieHeader, noon, otherSecret, secret } from './requests.js';
+import { aPin, configWith, cookieHeader, noon, otherSecret, secret, signerWith } from './requests.js';
 
 const config = configWith();
 const pin = aPin(noon - 1_000, { main: { position: '1-2-3' } });
 const real = cookieHeader(pin, config);
-const forged = `replication_pin=${encodePin(aPin(noon, { main: 'unknown' }), createSigner([otherSecret]))}`;
+const forged = `replication_pin=${encodePin(aPin(noon, { main: 'unknown' }), signerWith([otherSecret]))}`;
 
 function read(header: string | undefined, settings = config): unknown {
   const found = readPinCookie(header, settings, noon);
@@ -177,7 +176,9 @@ describe('several real pins of one name', () => {
     ['to any cluster', aPin(noon - 2_000, { '*': 'unknown' }), 'main'],
   ])('none shortens another that holds a write %s', (_, long, cluster) => {
     const held = readPinCookie(`${cookieHeader(long, config)}; ${cookieHeader(newer, config)}`, config, noon);
-    expect(held && pinHolds(held, cluster, { forMs: 5_000, maxAgeMs: 300_000 }, noon + 10_000)).toBe(true);
+    expect(held && pinDemand(held, cluster, { forMs: 5_000, maxAgeMs: 300_000 }, noon + 10_000)).toBe(
+      'primary',
+    );
   });
 });
 

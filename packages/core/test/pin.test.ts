@@ -6,14 +6,14 @@ import {
   decodePin,
   encodePin,
   type Pin,
+  type PinDemand,
   type PinMark,
-  pinHolds,
+  pinDemand,
 } from '../src/pin.js';
-import { createSigner } from '../src/signer.js';
 import { clusterNames, histories, inWords, moments, writtenMarks } from './pins.js';
-import { aPin, noon, otherSecret, secret } from './requests.js';
+import { aPin, noon, otherSecret, secret, signerWith } from './requests.js';
 
-const signer = createSigner([secret]);
+const signer = signerWith([secret]);
 const times = { forMs: 5_000, maxAgeMs: 300_000 };
 const second = 1_000;
 
@@ -85,7 +85,7 @@ describe('a token', () => {
 
 describe('a token that is not taken', () => {
   const good = encodePin(aPin(noon, { main: { position: '1-2-3' } }), signer);
-  const foreign = encodePin(aPin(noon, { main: 'clock' }), createSigner([otherSecret]));
+  const foreign = encodePin(aPin(noon, { main: 'clock' }), signerWith([otherSecret]));
 
   test.each([
     ['empty', '', 'malformed'],
@@ -213,44 +213,64 @@ describe('time', () => {
   });
 
   test('is judged by the settings of today: a shorter one ends an old pin at once', () => {
-    const pin = aPin(noon - 4 * second, { main: 'clock' });
-    expect(pinHolds(pin, 'main', times, noon)).toBe(true);
-    expect(pinHolds(pin, 'main', { ...times, forMs: 3 * second }, noon)).toBe(false);
+    const position = { position: '1-2-3' };
+    const pin = aPin(noon - 4 * second, { main: position });
+    expect(pinDemand(pin, 'main', times, noon)).toBe('primary');
+    expect(pinDemand(pin, 'main', { ...times, forMs: 3 * second }, noon)).toEqual(position);
     expect(decodePin(encodePin(pin, signer), signer, { forMs: 0, maxAgeMs: 3 * second }, noon)).toBe(
       'expired',
     );
   });
 });
 
-describe('a pin holds', () => {
-  test.each<[string, PinMark]>([
-    ['a position', { position: '1-2-3' }],
-    ['time alone', 'clock'],
-  ])('for forMs with %s', (_, mark) => {
+describe('a pin asks', () => {
+  const position = { position: '1-2-3' };
+
+  test.each<[string, PinMark, PinDemand]>([
+    ['then for its position', position, position],
+    ['then for nothing where time is all that it has', 'clock', 'none'],
+  ])('for the primary until forMs, and %s', (_, mark, later) => {
     const pin = aPin(noon, { main: mark });
-    expect(pinHolds(pin, 'main', times, noon)).toBe(true);
-    expect(pinHolds(pin, 'main', times, noon + times.forMs - 1)).toBe(true);
-    expect(pinHolds(pin, 'main', times, noon + times.forMs)).toBe(false);
+    expect(pinDemand(pin, 'main', times, noon)).toBe('primary');
+    expect(pinDemand(pin, 'main', times, noon + times.forMs - 1)).toBe('primary');
+    expect(pinDemand(pin, 'main', times, noon + times.forMs)).toEqual(later);
   });
 
-  test('for maxAgeMs where a write may have happened later than any known position', () => {
+  test('for its position for as long as it counts', () => {
+    const pin = aPin(noon, { main: position });
+    expect(pinDemand(pin, 'main', times, noon + times.maxAgeMs - 1)).toEqual(position);
+  });
+
+  test('for its position at once where forMs is 0', () => {
+    expect(pinDemand(aPin(noon, { main: position }), 'main', { ...times, forMs: 0 }, noon)).toEqual(position);
+  });
+
+  test('for the primary for five seconds where forMs is shorter and time is all that it has', () => {
+    const pin = aPin(noon, { main: 'clock' });
+    for (const forMs of [0, second]) {
+      expect(pinDemand(pin, 'main', { ...times, forMs }, noon + 5 * second - 1)).toBe('primary');
+      expect(pinDemand(pin, 'main', { ...times, forMs }, noon + 5 * second)).toBe('none');
+    }
+  });
+
+  test('for the primary until maxAgeMs where a write may be later than any known position', () => {
     const pin = aPin(noon, { main: 'unknown' });
-    expect(pinHolds(pin, 'main', times, noon + times.maxAgeMs - 1)).toBe(true);
-    expect(pinHolds(pin, 'main', times, noon + times.maxAgeMs)).toBe(false);
+    expect(pinDemand(pin, 'main', times, noon + times.maxAgeMs - 1)).toBe('primary');
+    expect(pinDemand(pin, 'main', times, noon + times.maxAgeMs)).toBe('none');
   });
 
-  test('no read of a cluster that was not written', () => {
-    expect(pinHolds(aPin(noon, { posts: 'unknown' }), 'main', times, noon)).toBe(false);
+  test('nothing of a cluster that was not written', () => {
+    expect(pinDemand(aPin(noon, { posts: 'unknown' }), 'main', times, noon)).toBe('none');
   });
 
   test('every cluster when it names them all', () => {
     const pin = aPin(noon, { [anyCluster]: 'unknown' });
     for (const cluster of ['main', 'posts', 'anything'])
-      expect(pinHolds(pin, cluster, times, noon + times.maxAgeMs - 1)).toBe(true);
+      expect(pinDemand(pin, cluster, times, noon + times.maxAgeMs - 1)).toBe('primary');
   });
 
-  test.each(['__proto__', 'constructor', 'toString'])('no read of %s by accident', (name) => {
-    expect(pinHolds(aPin(noon, { main: 'unknown' }), name, times, noon)).toBe(false);
+  test.each(['__proto__', 'constructor', 'toString'])('nothing of %s by accident', (name) => {
+    expect(pinDemand(aPin(noon, { main: 'unknown' }), name, times, noon)).toBe('none');
   });
 });
 
@@ -288,10 +308,28 @@ describe('moving a pin forward', () => {
     expect(pin.marks.get('main')).toBe('unknown');
   });
 
+  test('holds to its full age where a write without a position follows one with a position', () => {
+    const pin = advancePin(
+      aPin(noon - second, { main: { position: '1' } }),
+      written({ main: 'clock' }),
+      noon,
+    );
+    expect(pin.marks.get('main')).toBe('unknown');
+  });
+
+  test('lets a position take the place of time alone', () => {
+    const pin = advancePin(
+      aPin(noon - second, { main: 'clock' }),
+      written({ main: { position: '2' } }),
+      noon,
+    );
+    expect(pin.marks.get('main')).toEqual({ position: '2' });
+  });
+
   test('keeps a pin of all clusters, which a later position of one need not include', () => {
     const held = aPin(noon - second, { [anyCluster]: 'unknown' });
     const pin = advancePin(held, written({ main: { position: '2' } }), noon);
-    expect(pinHolds(pin, 'main', times, noon + times.forMs)).toBe(true);
+    expect(pinDemand(pin, 'main', times, noon + times.forMs)).toBe('primary');
   });
 
   test('never moves it back, also when the clock does', () => {
@@ -307,7 +345,7 @@ describe('moving a pin forward', () => {
     expect([...marks]).toEqual([['posts', 'clock']]);
   });
 
-  test('never ends it earlier: what it held it holds, for every cluster and at every later time', {
+  test('never ends it earlier: what asked for something still does, of every cluster and at every later time', {
     timeout: 30_000,
   }, () => {
     fc.assert(
@@ -324,8 +362,12 @@ describe('moving a pin forward', () => {
           const names = [...held.marks.keys(), ...marks.keys()];
           const cluster = typeof which === 'string' ? which : (names[which % names.length] ?? '');
           const when = now + later;
-          if (!pinHolds(held, cluster, times, when)) return;
-          expect(pinHolds(advancePin(held, marks, now), cluster, times, when)).toBe(true);
+          if (when - held.at >= times.maxAgeMs) return;
+          const before = pinDemand(held, cluster, times, when);
+          if (before === 'none') return;
+          const after = pinDemand(advancePin(held, marks, now), cluster, times, when);
+          if (marks.has(cluster)) expect(after).not.toBe('none');
+          else expect(['primary', before]).toContainEqual(after);
         },
       ),
       { numRuns: 10_000 },
@@ -341,7 +383,7 @@ describe('moving a pin forward', () => {
     const five = written({ a: 'clock', b: 'clock', c: 'clock', d: 'clock', e: 'clock' });
     const pin = advancePin(undefined, five, noon);
     expect(inWords(pin)).toEqual({ at: noon, marks: { [anyCluster]: 'unknown' } });
-    expect(pinHolds(pin, 'e', times, noon + times.maxAgeMs - 1)).toBe(true);
+    expect(pinDemand(pin, 'e', times, noon + times.maxAgeMs - 1)).toBe('primary');
   });
 
   test('counts the clusters of earlier writes', () => {

@@ -5,7 +5,12 @@ import type { Role } from '../src/role.js';
 export interface PolicyCase {
   readonly name: string;
   readonly given: Partial<PolicyInput>;
-  readonly expected: { readonly role: Role; readonly reason: Reason; readonly writes: boolean };
+  readonly expected: {
+    readonly role: Role;
+    readonly reason: Reason;
+    readonly writes: boolean;
+    readonly position?: string | undefined;
+  };
 }
 
 /** The policy by example. Add a case here to specify it further. */
@@ -27,12 +32,12 @@ export const policyCases: readonly PolicyCase[] = [
   },
   {
     name: 'a pinned client reads on the primary, on a reader',
-    given: { safe: true, pinned: true },
+    given: { safe: true, pin: 'primary' },
     expected: { role: 'primary', reason: 'pin', writes: false },
   },
   {
     name: 'a pin concerns reads: a writing method still starts on the writer',
-    given: { safe: false, pinned: true },
+    given: { safe: false, pin: 'primary' },
     expected: { role: 'primary', reason: 'method', writes: true },
   },
   {
@@ -42,8 +47,48 @@ export const policyCases: readonly PolicyCase[] = [
   },
   {
     name: 'a pin is named before an own write',
-    given: { safe: true, pinned: true, wrote: true },
+    given: { safe: true, pin: 'primary', wrote: true },
     expected: { role: 'primary', reason: 'pin', writes: false },
+  },
+  {
+    name: 'a client whose pin asks for a position reads on a replica that has reached it',
+    given: { safe: true, pin: { position: 'P' } },
+    expected: { role: 'replica', reason: 'caught-up', writes: false, position: 'P' },
+  },
+  {
+    name: 'a position concerns reads: a writing method still starts on the writer',
+    given: { safe: false, pin: { position: 'P' } },
+    expected: { role: 'primary', reason: 'method', writes: true, position: undefined },
+  },
+  {
+    name: 'an own write is later than the position of any pin',
+    given: { safe: true, pin: { position: 'P' }, wrote: true },
+    expected: { role: 'primary', reason: 'own-write', writes: false, position: undefined },
+  },
+  {
+    name: 'a forced replica prefers the position of a pin, and stays on replicas',
+    given: { safe: true, pin: { position: 'P' }, forced: { role: 'replica' } },
+    expected: { role: 'replica', reason: 'forced', writes: false, position: 'P' },
+  },
+  {
+    name: 'eventual consistency asks for no position',
+    given: { safe: true, pin: { position: 'P' }, override: { role: 'replica', consistency: 'eventual' } },
+    expected: { role: 'replica', reason: 'override', writes: false, position: undefined },
+  },
+  {
+    name: 'the primary needs no position',
+    given: { safe: true, pin: { position: 'P' }, forced: { role: 'primary' } },
+    expected: { role: 'primary', reason: 'forced', writes: false, position: undefined },
+  },
+  {
+    name: 'strong consistency needs no position',
+    given: {
+      safe: true,
+      pin: { position: 'P' },
+      header: 'replica',
+      forced: { role: 'replica', consistency: 'strong' },
+    },
+    expected: { role: 'primary', reason: 'forced', writes: false, position: undefined },
   },
   {
     name: 'an override beats the method',
@@ -52,7 +97,7 @@ export const policyCases: readonly PolicyCase[] = [
   },
   {
     name: 'an override beats the pin',
-    given: { safe: true, pinned: true, override: { role: 'replica' } },
+    given: { safe: true, pin: 'primary', override: { role: 'replica' } },
     expected: { role: 'replica', reason: 'override', writes: false },
   },
   {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { decide, outsideDecision, type PolicyInput, type Reason } from '../src/policy.js';
+import { decide, outsideDecision, type PolicyInput, type Reason, requiresPosition } from '../src/policy.js';
 import type { Role, RoleRule } from '../src/role.js';
 import { policyCases } from './policy-cases.js';
 
@@ -7,7 +7,7 @@ const nothing: PolicyInput = {
   forced: undefined,
   header: undefined,
   override: undefined,
-  pinned: false,
+  pin: 'none',
   wrote: false,
   safe: undefined,
   job: undefined,
@@ -28,7 +28,7 @@ interface Row {
   readonly override?: Voice;
   readonly job?: Voice;
   readonly method?: 'reads' | 'writes' | 'none' | 'not reads';
-  readonly pinned?: boolean;
+  readonly pin?: 'none' | 'primary' | 'position' | 'not primary';
   readonly wrote?: boolean;
   readonly goes: readonly [role: Role, reason: Reason, session: 'writer' | 'reader'];
 }
@@ -56,9 +56,10 @@ const table: readonly Row[] = [
   { ...quiet, override: 'replica', wrote: false, goes: ['replica', 'override', 'reader'] },
   { ...quiet, override: 'replica', wrote: true, goes: ['primary', 'own-write', 'reader'] },
 
-  { ...quiet, method: 'reads', pinned: true, goes: ['primary', 'pin', 'reader'] },
-  { ...quiet, method: 'reads', pinned: false, wrote: true, goes: ['primary', 'own-write', 'reader'] },
-  { ...quiet, method: 'reads', pinned: false, wrote: false, goes: ['replica', 'method', 'reader'] },
+  { ...quiet, method: 'reads', pin: 'primary', goes: ['primary', 'pin', 'reader'] },
+  { ...quiet, method: 'reads', pin: 'not primary', wrote: true, goes: ['primary', 'own-write', 'reader'] },
+  { ...quiet, method: 'reads', pin: 'position', wrote: false, goes: ['replica', 'caught-up', 'reader'] },
+  { ...quiet, method: 'reads', pin: 'none', wrote: false, goes: ['replica', 'method', 'reader'] },
   { ...quiet, method: 'writes', goes: ['primary', 'method', 'writer'] },
 
   { ...quiet, job: 'primary', goes: ['primary', 'job', 'writer'] },
@@ -78,6 +79,7 @@ function voiceOf(rule: RoleRule | undefined): Voice {
 
 function fits(row: Row, input: PolicyInput): boolean {
   const method = input.safe === undefined ? 'none' : input.safe ? 'reads' : 'writes';
+  const pin = typeof input.pin === 'object' ? 'position' : input.pin;
   return (
     (row.forced === undefined || row.forced === voiceOf(input.forced)) &&
     (row.header === undefined || row.header === (input.header ?? 'silent')) &&
@@ -86,7 +88,7 @@ function fits(row: Row, input: PolicyInput): boolean {
     (row.method === undefined ||
       row.method === method ||
       (row.method === 'not reads' && method !== 'reads')) &&
-    (row.pinned === undefined || row.pinned === input.pinned) &&
+    (row.pin === undefined || row.pin === pin || (row.pin === 'not primary' && pin !== 'primary')) &&
     (row.wrote === undefined || row.wrote === input.wrote)
   );
 }
@@ -113,11 +115,11 @@ function* everyInput(): Generator<PolicyInput> {
   for (const forced of rules)
     for (const header of [undefined, 'primary', 'replica'] as const)
       for (const override of rules)
-        for (const pinned of [false, true])
+        for (const pin of ['none', 'primary', { position: 'P' }] as const)
           for (const wrote of [false, true])
             for (const safe of [undefined, false, true])
               for (const job of safe === undefined ? jobs : [undefined])
-                yield { forced, header, override, pinned, wrote, safe, job };
+                yield { forced, header, override, pin, wrote, safe, job };
 }
 
 describe('the policy, as a whole', () => {
@@ -154,6 +156,36 @@ describe('the policy, as a whole', () => {
       const deciding =
         input.forced ?? (input.header === undefined ? (input.override ?? input.job) : undefined);
       expect(deciding?.consistency, JSON.stringify(input)).toBe('eventual');
+    }
+  });
+
+  test('a position is asked of replicas alone, and only where the pin asks for it', () => {
+    for (const input of everyInput()) {
+      const decision = decide(input);
+      if (decision.position === undefined) continue;
+      expect([decision.role, input.pin], JSON.stringify(input)).toEqual(['replica', { position: 'P' }]);
+      expect(input.wrote, JSON.stringify(input)).toBe(false);
+    }
+  });
+
+  test('a position is required by the pin alone; a rule that forces a replica prefers it', () => {
+    for (const input of everyInput()) {
+      const decision = decide(input);
+      const ruled = input.forced ?? input.header ?? input.override ?? input.job;
+      expect(requiresPosition(decision), JSON.stringify(input)).toBe(
+        ruled === undefined && decision.position !== undefined,
+      );
+    }
+  });
+
+  test('a read without an own write that a pin asks something of never goes to just any replica', () => {
+    for (const input of everyInput()) {
+      if (input.safe !== true || input.pin === 'none') continue;
+      const decision = decide(input);
+      const deciding = input.forced ?? (input.header === undefined ? input.override : undefined);
+      if (decision.role === 'primary' || deciding?.consistency === 'eventual') continue;
+      if (input.pin === 'primary') expect(decision.reason, JSON.stringify(input)).not.toBe('method');
+      else expect(decision.position, JSON.stringify(input)).toBe('P');
     }
   });
 

@@ -5,6 +5,7 @@ import { pinCookie } from '../src/pin-cookie.js';
 import type { RoleRule } from '../src/role.js';
 import type { Scope } from '../src/scope.js';
 import type { RequestFacts } from '../src/session.js';
+import { createSigner, type Signer } from '../src/signer.js';
 
 /** The moment at which these tests happen. */
 export const noon: number = Date.UTC(2026, 5, 1, 12);
@@ -14,6 +15,11 @@ export const otherSecret = 'another secret of these tests is as long as that';
 
 export const main = { name: 'main', readOnly: false };
 export const posts = { name: 'posts', readOnly: false };
+
+/** A signer whose secrets come from the test. */
+export function signerWith(secrets: readonly string[]): Signer {
+  return createSigner(secrets, 'this test');
+}
 
 /** Settings with a known secret and a clock that stands at {@link noon}. */
 export function configWith(options: ReplicationOptions = {}): ReplicationConfig {

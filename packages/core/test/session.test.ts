@@ -121,6 +121,24 @@ describe('the pin of a request', () => {
     expect(scope.session.pin?.marks.has('main')).toBe(true);
   });
 
+  test('asks for its position from forMs on, of its cluster alone', () => {
+    const scope = withCookie(cookieHeader(aPin(noon - 5_000, { main: { position: 'P' } }), config));
+    expect(scope.decide('main')).toMatchObject({ role: 'replica', reason: 'caught-up', position: 'P' });
+    expect(scope.decide('posts')).toMatchObject({ reason: 'method', position: undefined });
+  });
+
+  test('asks for its position at once where forMs is 0', () => {
+    const eager = configWith({ pin: { forMs: 0 } });
+    const scope = withCookie(cookieHeader(aPin(noon, { main: { position: 'P' } }), eager), eager);
+    expect(scope.decide('main')).toMatchObject({ role: 'replica', reason: 'caught-up', position: 'P' });
+  });
+
+  test('gives way to a write of the request itself', () => {
+    const scope = withCookie(cookieHeader(aPin(noon - 5_000, { main: { position: 'P' } }), config));
+    scope.session.beginWrite(main);
+    expect(scope.decide('main')).toMatchObject({ role: 'primary', reason: 'own-write' });
+  });
+
   test('is judged by the moment at which the request began', () => {
     let now = noon;
     const moving = configWith({ now: () => now });
@@ -132,8 +150,9 @@ describe('the pin of a request', () => {
   });
 
   test('is judged by the settings of now, not by those under which it was made', () => {
-    const cookie = cookieHeader(aPin(noon - 1_000, { main: 'clock' }), config);
-    expect(withCookie(cookie, configWith({ pin: { forMs: 500 } })).decide('main').reason).toBe('method');
+    const cookie = cookieHeader(aPin(noon - 1_000, { main: { position: 'P' } }), config);
+    expect(withCookie(cookie, config).decide('main').reason).toBe('pin');
+    expect(withCookie(cookie, configWith({ pin: { forMs: 500 } })).decide('main').reason).toBe('caught-up');
     expect(withCookie(cookie, configWith({ pin: false })).decide('main').reason).toBe('method');
   });
 
@@ -186,6 +205,16 @@ describe('what a request has written', () => {
     expect(session.written.get('posts')).not.toBe('unknown');
     session.endWrite(main);
     expect(session.written.get('main')).not.toBe('unknown');
+  });
+
+  test('has nothing to wait for once the headers have left', async () => {
+    const { session } = aRequest();
+    const cluster = { ...main, currentPosition: async () => 'P' };
+    session.beginWrite(cluster);
+    session.endWrite(cluster);
+    session.sealHeaders();
+    expect(session.takePositions()).toBeUndefined();
+    expect(session.written.get('main')).toBe('unknown');
   });
 
   test('is announced once, by its first write to any cluster', () => {

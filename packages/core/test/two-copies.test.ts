@@ -83,9 +83,9 @@ describe('two copies of this package in one process', () => {
   test('share the events', () => {
     const heard: unknown[] = [];
     const stop = web.onReplicationEvent('fallback-to-primary', (payload) => heard.push(payload));
-    database.publish('fallback-to-primary', { cluster: 'main' });
+    database.publish('fallback-to-primary', { cluster: 'main', reason: 'pin' });
     stop();
-    expect(heard).toEqual([{ cluster: 'main' }]);
+    expect(heard).toEqual([{ cluster: 'main', reason: 'pin' }]);
   });
 
   test('share the clusters: a pool of one makes the requests of the other read-only', () => {

@@ -3,7 +3,7 @@ import { ReplicationError } from '@node-replicated/core';
 import { replicationMiddleware } from '@node-replicated/express';
 import { describe, expect, it } from 'vitest';
 import { pinOf } from '../../node-http/test/contract/http-client.js';
-import { secret, where, whose, write } from '../../node-http/test/contract/implementation.js';
+import { SlowCluster, secret, where, whose, write } from '../../node-http/test/contract/implementation.js';
 import { serve, versions } from './express-servers.js';
 
 describe.each(versions)('%s', (_, express) => {
@@ -68,6 +68,72 @@ describe.each(versions)('%s', (_, express) => {
     await using site = await serve(app);
     const reply = await site.client.send('POST', '/');
     expect(reply.cookies).toEqual([...cookies, expect.stringMatching(/^replication_pin=/)]);
+  });
+
+  it.each<[string, (res: import('express').Response) => void, number]>([
+    ['res.redirect()', (res) => res.redirect('/next'), 302],
+    ['res.json()', (res) => void res.json({}), 200],
+    ['res.sendStatus()', (res) => void res.sendStatus(204), 204],
+    ['res.sendFile()', (res) => res.sendFile(fileURLToPath(import.meta.url)), 200],
+    ['res.format()', (res) => void res.format({ text: () => res.send('x') }), 200],
+  ])('%s waits for the position of what was written', async (_way, send, status) => {
+    const cluster = new SlowCluster();
+    const app = express().use(replicationMiddleware({ secret }));
+    let response: import('express').Response | undefined;
+    app.post('/', async (_req, res) => {
+      response = res;
+      await write(cluster);
+      send(res);
+    });
+    await using site = await serve(app);
+    const replied = site.client.send('POST', '/');
+    await cluster.wasAsked();
+    expect([response?.headersSent, response?.writableFinished]).toEqual([true, false]);
+    cluster.tell('P1');
+    const reply = await replied;
+    expect(reply.status).toBe(status);
+    expect(pinOf(reply)).toContain('main:P1.');
+    if (_way === 'res.sendFile()') expect(reply.body).toContain('res.sendFile()');
+  });
+
+  it("a handler that fails after it has answered has answered, although Express' own handler cuts it off", async () => {
+    const cluster = new SlowCluster();
+    const app = express().set('env', 'test').use(replicationMiddleware({ secret }));
+    app.post('/', async (_req, res, next) => {
+      await write(cluster);
+      res.json({ answer: 'given' });
+      next(new Error('too late'));
+    });
+    await using site = await serve(app);
+    const reply = await site.client.send('POST', '/');
+    expect([reply.status, reply.body]).toEqual([200, '{"answer":"given"}']);
+    expect(pinOf(reply)).toContain('main:!.');
+  });
+
+  it('a handler that answers twice is told so, and the first answer counts', async () => {
+    const cluster = new SlowCluster();
+    const app = express().use(replicationMiddleware({ secret }));
+    const told: unknown[] = [];
+    app.post('/', async (_req, res, next) => {
+      await write(cluster);
+      res.status(201).json({ answer: 'first' });
+      try {
+        res.json({ answer: 'second, and longer' });
+      } catch (error) {
+        next(error);
+      }
+    });
+    const onError: import('express').ErrorRequestHandler = (error, _req, res, _next) => {
+      told.push(error.code, res.headersSent);
+      if (!res.headersSent) res.status(500).end();
+      cluster.tell('P1');
+    };
+    app.use(onError);
+    await using site = await serve(app);
+    const reply = await site.client.send('POST', '/');
+    expect([reply.status, reply.body]).toEqual([201, '{"answer":"first"}']);
+    expect(told).toEqual(['ERR_HTTP_HEADERS_SENT', true]);
+    expect(pinOf(reply)).toContain('main:P1.');
   });
 
   it('a page that has not changed is answered by 304, without a cookie', async () => {

@@ -10,7 +10,7 @@ import Fastify, {
   type preHandlerHookHandler,
 } from 'fastify';
 import { describe, expect, it } from 'vitest';
-import { secret, where, whose, write } from '../../node-http/test/contract/implementation.js';
+import { SlowCluster, secret, where, whose, write } from '../../node-http/test/contract/implementation.js';
 import { serve } from './fastify-server.js';
 
 const pinned = expect.stringMatching(/^replication_pin=/);
@@ -58,7 +58,7 @@ describe('the plugin', () => {
 
   it("pins for HTTPS alone where a trusted proxy says that the client's request came over HTTPS", async () => {
     await using server = await serverWith({ trustProxy: true });
-    server.post('/', write);
+    server.post('/', () => write());
     const headers = { 'x-forwarded-proto': 'https' };
     const overHttps = await server.inject({ method: 'POST', url: '/', headers });
     expect(overHttps.headers['set-cookie']).toMatch(/; Secure(;|$)/);
@@ -255,7 +255,7 @@ describe('the pin of a Fastify reply', () => {
           failed = true;
           throw new Error('the hook fails');
         });
-        server.post('/', write);
+        server.post('/', () => write());
       },
     ],
   ])('leaves with %s, next to the cookies of the application', async (_way, mount) => {
@@ -268,5 +268,70 @@ describe('the pin of a Fastify reply', () => {
     stop();
     expect(reply.cookies).toEqual(['a=1', pinned]);
     expect(late).toEqual([]);
+  });
+
+  it.each<[string, (server: FastifyInstance, cluster: SlowCluster) => void]>([
+    [
+      'a reply',
+      (server, cluster) =>
+        void server.post('/', async () => {
+          await write(cluster);
+          return 'x';
+        }),
+    ],
+    [
+      'a stream',
+      (server, cluster) =>
+        void server.post('/', async (_request, reply) => {
+          await write(cluster);
+          return reply.send(Readable.from(['x']));
+        }),
+    ],
+    [
+      'an error',
+      (server, cluster) =>
+        void server
+          .setErrorHandler((_error, _request, reply) => void reply.code(200).send('x'))
+          .post('/', async () => {
+            await write(cluster);
+            throw new Error('the handler fails');
+          }),
+    ],
+    [
+      'a hijacked reply',
+      (server, cluster) =>
+        void server.post('/', async (_request, reply) => {
+          await write(cluster);
+          reply.hijack();
+          reply.raw.end('x');
+        }),
+    ],
+    [
+      'a reply of which an onSend hook has written, after the last look at the positions',
+      (server, cluster) =>
+        void server
+          .addHook('onSend', async (request) => {
+            if (request.method === 'POST') await write(cluster);
+          })
+          .post('/', async () => 'x'),
+    ],
+  ])('names the position of what was written: %s waits for it', async (_way, mount) => {
+    const cluster = new SlowCluster();
+    const server = await serverWith();
+    server.get('/tell', async () => 'served');
+    mount(server, cluster);
+    await using site = await serve(server);
+    let left = false;
+    const onHead = (): void => {
+      left = true;
+    };
+    const replied = site.client.send('POST', '/', { onHead });
+    await cluster.wasAsked();
+    await site.client.send('GET', '/tell');
+    expect(left).toBe(false);
+    cluster.tell('P1');
+    const reply = await replied;
+    expect([reply.status, reply.body, cluster.asked]).toEqual([200, 'x', 1]);
+    expect(reply.cookies).toEqual([expect.stringMatching(/main:P1\./)]);
   });
 });

@@ -1,7 +1,13 @@
 import type { EventEmitter } from 'node:events';
+import { beforeClosing } from './before-closing.js';
+import { DrainListeners } from './drain-listeners.js';
+import { refuseBadBody, refuseBadHead } from './refuse-call.js';
+import { type Method, replaceMethod } from './replace-method.js';
+import { headersSent, SentLook } from './sent-look.js';
 
 /** What the responses of `node:http` and of `node:http2` have in common, as far as sending goes. */
 export interface HoldableResponse extends EventEmitter {
+  statusCode: number;
   readonly headersSent: boolean;
   destroy(error?: Error): unknown;
 }
@@ -14,97 +20,83 @@ const waysOut = {
   end: (res: HoldableResponse): unknown => res,
 } as const;
 
-/** The ways in which somebody who was told to wait asks to be told when to go on. */
-const waysToListen = ['on', 'addListener', 'once'] as const;
-
+/** A call that waits. It goes on to the method that it was on its way to, past middleware that it has passed. */
 interface Call {
   readonly way: string;
+  readonly original: Method;
   readonly given: readonly unknown[];
 }
 
-type Method = (...given: unknown[]) => unknown;
-
 /**
  * Keeps a response from leaving until something is ready, and then lets it leave as it was given, in order. To
- * the application it looks as if it had left: `headersSent` and `writableEnded` say so, and `write` asks it to
- * wait for `drain`.
+ * the application it looks as if it had left: `headersSent` and `writableEnded` say so, headers can no longer be
+ * changed, and `write` asks it to wait for `drain`. Should the connection be closed meanwhile, then the response
+ * leaves first, as it would have.
  *
  * @param res a response whose headers have not left yet
- * @param ready asked once, at the first call that would make the headers leave; undefined: there is nothing to
- *   wait for
+ * @param ready asked at the first call that would make the headers leave; undefined: there is nothing to wait for
  */
 export function holdResponse(res: HoldableResponse, ready: () => Promise<unknown> | undefined): void {
   const held: Call[] = [];
-  const waiters: Call[] = [];
+  const look = new SentLook(res);
+  const listeners = new DrainListeners(res);
   let state: 'waiting' | 'holding' | 'open' = 'waiting';
-  const letGo = (): void => {
+  let stopWatching = (): void => undefined;
+  const open = (): void => {
     state = 'open';
-    for (const property of ['headersSent', 'writableEnded']) Reflect.deleteProperty(res, property);
-    const full = replay(res, held);
-    if (held.some(({ way }) => way === 'write')) tellWaiters(res, waiters, full);
+    listeners.release(false);
+  };
+  const letGo = (): void => {
+    if (state === 'open') return;
+    state = 'open';
+    stopWatching();
+    look.takeOff();
+    listeners.release(replay(res, held));
+  };
+  const hold = (call: Call): void => {
+    held.push(call);
+    if (call.way === 'end') look.end();
   };
   for (const [way, answer] of Object.entries(waysOut)) {
     replaceMethod(res, way, (original, given) => {
-      if (state === 'waiting') {
-        const promise = ready();
-        state = promise === undefined ? 'open' : 'holding';
-        promise?.then(letGo, letGo);
-      }
+      const promise = state === 'waiting' ? ready() : undefined;
+      if (state === 'waiting' && promise === undefined) open();
       if (state === 'open') return Reflect.apply(original, res, given);
-      held.push({ way, given });
-      Object.defineProperty(res, 'headersSent', { value: true, configurable: true });
-      if (way === 'end') Object.defineProperty(res, 'writableEnded', { value: true, configurable: true });
+      if (way === 'writeHead' && state === 'holding') throw headersSent(res);
+      refuseBadBody(way, given);
+      if (promise !== undefined) {
+        refuseBadHead(way, given, res.statusCode);
+        state = 'holding';
+        if (way === 'writeHead') res.statusCode = Number(given[0]);
+        look.putOn();
+        stopWatching = beforeClosing(res, letGo);
+        promise.then(letGo, letGo);
+      }
+      hold({ way, original, given });
       return answer(res);
     });
   }
-  for (const way of waysToListen) {
-    replaceMethod(res, way, (original, given) => {
-      if (state !== 'holding' || given[0] !== 'drain') return Reflect.apply(original, res, given);
-      waiters.push({ way, given });
-      return res;
-    });
-  }
+  // What `compression` adds: it sends what was written so far, of which it knows nothing yet.
+  replaceMethod(res, 'flush', (original, given) => {
+    if (state !== 'holding') return Reflect.apply(original, res, given);
+    hold({ way: 'flush', original, given });
+    return undefined;
+  });
 }
 
-function replaceMethod(
-  res: HoldableResponse,
-  name: string,
-  body: (original: Method, given: readonly unknown[]) => unknown,
-): void {
-  const original: unknown = Reflect.get(res, name);
-  if (typeof original !== 'function') return;
-  Reflect.set(res, name, (...given: unknown[]): unknown => body(original as Method, given));
-}
-
-/** @returns whether the last write asks its writer to wait */
+/** @returns whether those who were told to wait may go on at once; if not, they are told as usual */
 function replay(res: HoldableResponse, held: readonly Call[]): boolean {
-  let full = false;
+  let goOn = false;
   try {
-    for (const { way, given } of held) {
-      const result = call(res, way, given);
-      if (way === 'write') full = result === false;
+    for (const { way, original, given } of held) {
+      const result = Reflect.apply(original, res, given);
+      if (way === 'write') goOn = result !== false;
+      if (way === 'end') goOn = false;
     }
   } catch (error) {
     // The application has long returned: nobody is left to catch it.
     res.destroy(error instanceof Error ? error : undefined);
+    return false;
   }
-  return full;
-}
-
-/**
- * Those who were told to wait go on at once, unless the buffer is full: then they wait for it as usual. They
- * are called one by one, because middleware such as `compression` listens for `drain` on a stream of its own.
- */
-function tellWaiters(res: HoldableResponse, waiters: readonly Call[], full: boolean): void {
-  if (!full) res.emit('drain');
-  for (const { way, given } of waiters) {
-    const [, listener] = given;
-    if (full || way !== 'once') call(res, way, given);
-    if (!full && typeof listener === 'function') Reflect.apply(listener, res, []);
-  }
-}
-
-function call(res: HoldableResponse, method: string, given: readonly unknown[]): unknown {
-  const fn: unknown = Reflect.get(res, method);
-  return typeof fn === 'function' ? Reflect.apply(fn, res, given) : undefined;
+  return goOn;
 }

@@ -9,8 +9,14 @@ import { type Implementation, write } from './implementation.js';
 
 const pinCookie = expect.stringMatching(/^replication_pin=/);
 
-/** Every way in which the headers of a raw response can leave, and the cookies that are to leave with them. */
-const ways: Readonly<Record<string, { send(res: ServerResponse): void; cookies: readonly string[] }>> = {
+/** A way in which the headers of a raw response can leave, and the cookies that are to leave with them. */
+interface Way {
+  send(res: ServerResponse): void;
+  readonly cookies: readonly string[];
+}
+
+/** Every such way. */
+export const ways: Readonly<Record<string, Way>> = {
   'end alone': { send: (res) => res.end('x'), cookies: [] },
   'write, then end': {
     send: (res) => {

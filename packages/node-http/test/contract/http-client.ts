@@ -14,6 +14,8 @@ export interface Reply {
 export interface Message {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
+  /** Called when the headers of the response have come. */
+  readonly onHead?: () => void;
   /** Breaks the connection off. */
   readonly signal?: AbortSignal;
 }
@@ -27,7 +29,7 @@ export interface Client {
 export function http1Client(port: number, maxSockets = 32): Client {
   const agent = new Agent({ keepAlive: true, maxSockets });
   return {
-    send: (method, path, { headers = {}, body, signal } = {}) =>
+    send: (method, path, { headers = {}, body, onHead, signal } = {}) =>
       new Promise((resolve, reject) => {
         const informational: Reply['informational'][number][] = [];
         const req = request({
@@ -44,6 +46,7 @@ export function http1Client(port: number, maxSockets = 32): Client {
         );
         req.on('error', reject);
         req.on('response', (res) => {
+          onHead?.();
           const chunks: Buffer[] = [];
           res.on('data', (chunk: Buffer) => chunks.push(chunk));
           res.on('error', reject);
@@ -70,7 +73,7 @@ export function http2Client(port: number): Client {
     return session;
   };
   return {
-    send: (method, path, { headers = {}, body, signal } = {}) =>
+    send: (method, path, { headers = {}, body, onHead, signal } = {}) =>
       new Promise((resolve, reject) => {
         const informational: Reply['informational'][number][] = [];
         const stream = open().request(
@@ -88,6 +91,7 @@ export function http2Client(port: number): Client {
         );
         stream.on('response', (given) => {
           head = given;
+          onHead?.();
         });
         stream.on('data', (chunk: Buffer) => chunks.push(chunk));
         stream.on('error', reject);

@@ -1,5 +1,6 @@
 import { describe } from 'vitest';
 import { headersContract } from './headers-contract.js';
+import { holdContract } from './hold-contract.js';
 import type { Implementation } from './implementation.js';
 import { pinContract } from './pin-contract.js';
 import { routingContract } from './routing-contract.js';
@@ -10,6 +11,7 @@ export function httpContract(implementation: Implementation): void {
   describe(implementation.name, () => {
     describe('where statements go', () => routingContract(implementation));
     describe('the pin', () => pinContract(implementation));
+    describe('the position of what was written', () => holdContract(implementation));
     describe('headers', () => headersContract(implementation));
     describe('the scope', () => scopeContract(implementation));
   });

@@ -1,8 +1,9 @@
+import { EventEmitter, once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo, Server } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 import { currentReplication, type ReplicationConfig, type ReplicationOptions } from '@node-replicated/core';
-import { currentScope, type RequestReplication } from '@node-replicated/core/adapter';
+import { type Cluster, currentScope, type RequestReplication } from '@node-replicated/core/adapter';
 import type { Client } from './http-client.js';
 
 /** What a handler hands back; each implementation sends it in its framework's own way. */
@@ -56,10 +57,37 @@ export async function listen(server: Server): Promise<number> {
 /** Signs the pins of these tests. */
 export const secret = 'a secret of this test, thirty-two bytes and more';
 
-const cluster = { name: 'main', readOnly: false };
+const timeAlone: Cluster = { name: 'main', readOnly: false };
+
+/** A cluster that tells its position when the test lets it. */
+export class SlowCluster implements Cluster {
+  readonly name = 'main';
+  readonly readOnly = false;
+  /** How often it was asked. */
+  asked = 0;
+  readonly #answers = new EventEmitter().setMaxListeners(0);
+
+  async currentPosition(): Promise<string | undefined> {
+    const answered = once(this.#answers, 'answer');
+    this.asked += 1;
+    this.#answers.emit('asked');
+    const [position] = await answered;
+    return position;
+  }
+
+  /** Resolves when somebody has asked for the position. */
+  async wasAsked(): Promise<void> {
+    if (this.asked === 0) await once(this.#answers, 'asked');
+  }
+
+  /** Answers all who are waiting. */
+  tell(position: string | undefined): void {
+    this.#answers.emit('answer', position);
+  }
+}
 
 /** Stands in for a statement that writes. */
-export async function write(): Promise<void> {
+export async function write(cluster: Cluster = timeAlone): Promise<void> {
   const session = currentScope()?.session;
   session?.beginWrite(cluster);
   await setImmediate();

@@ -2,8 +2,7 @@ import { RequestReplication, readyToSeal, type Scope, sealResponse } from '@node
 import { beforeHeaders } from './before-headers.js';
 import { bindToScope } from './bind-to-scope.js';
 import { holdResponse } from './hold-response.js';
-import type { HttpRequest } from './http-facts.js';
-import type { HttpResponse } from './replication-handler.js';
+import type { HttpRequest, HttpResponse } from './http-facts.js';
 
 /**
  * Ties a scope to a request and its response: their listeners run in it, and when the request writes, the

@@ -1,9 +1,12 @@
-import type { IncomingMessage } from 'node:http';
-import type { Http2ServerRequest } from 'node:http2';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import type { RequestFacts } from '@node-replicated/core/adapter';
 
 /** A request of `node:http`, or of the compatibility API of `node:http2`. */
 export type HttpRequest = IncomingMessage | Http2ServerRequest;
+
+/** A response of `node:http`, or of the compatibility API of `node:http2`. */
+export type HttpResponse = ServerResponse | Http2ServerResponse;
 
 /** What frameworks of the Connect family add to a request. */
 interface FrameworkRequest {

@@ -1,7 +1,6 @@
 export { attachScope } from './attach-scope.js';
-export type { HttpRequest } from './http-facts.js';
+export type { HttpRequest, HttpResponse } from './http-facts.js';
 export {
-  type HttpResponse,
   type Replicated,
   type ReplicationHandler,
   replicationHandler,

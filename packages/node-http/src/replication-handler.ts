@@ -1,12 +1,7 @@
-import type { ServerResponse } from 'node:http';
-import type { Http2ServerResponse } from 'node:http2';
 import { defineReplication, type ReplicationConfig, type ReplicationOptions } from '@node-replicated/core';
 import { openRequest, RequestReplication, runInScope } from '@node-replicated/core/adapter';
 import { attachScope } from './attach-scope.js';
-import { HttpFacts, type HttpRequest } from './http-facts.js';
-
-/** A response of `node:http`, or of the compatibility API of `node:http2`. */
-export type HttpResponse = ServerResponse | Http2ServerResponse;
+import { HttpFacts, type HttpRequest, type HttpResponse } from './http-facts.js';
 
 /** Middleware in the style of Connect, for any server whose requests and responses are Node's own. */
 export type ReplicationHandler = (

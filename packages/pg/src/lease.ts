@@ -1,32 +1,17 @@
-import {
-  type Decision,
-  eventChannel,
-  publish,
-  type Reason,
-  type Session,
-} from '@node-replicated/core/adapter';
+import { publish, type Reason } from '@node-replicated/core/adapter';
 import type pg from 'pg';
 import { type Checkout, checkoutReader, checkoutWriter } from './checkout.js';
 import { fallbackReason } from './fallback-reason.js';
 import { LeaseLink } from './lease-link.js';
+import { isUncertain, type LeaseJob, needsWriter } from './lease-moves.js';
 import type { PgNode } from './node.js';
 import { mayHaveWritten } from './plain-read.js';
 import type { RunContext } from './run-context.js';
-import { isSeveral } from './sql-text.js';
 import { isServersAnswer, readFailure } from './sqlstate.js';
-import { beginsReadOnly, commits } from './statement.js';
-import type { AnyResult, StatementCall } from './statement-call.js';
+import { type AnyResult, learnFromOwnProtocol } from './statement-call.js';
 import { hintInTransaction, outcomeUnknown, writeInReplicaScope } from './statement-errors.js';
+import { traceStatement } from './statement-trace.js';
 import { WriteTracker } from './write-tracker.js';
-
-/** A statement of a leased client, with the decision that held when it was handed in. */
-export interface LeaseJob {
-  readonly call: StatementCall;
-  readonly decision: Decision;
-  readonly session: Session | undefined;
-  readonly resolve: (result: AnyResult) => void;
-  readonly reject: (error: unknown) => void;
-}
 
 /** Told when a lease takes a real connection, when it gives it back, and when it has ended. */
 export interface LeaseHooks {
@@ -159,7 +144,7 @@ export class Lease {
 
   async #sendToReader(link: LeaseLink, job: LeaseJob): Promise<{ error?: unknown; result?: AnyResult }> {
     if (job.call.ownProtocol !== undefined) {
-      this.#learnFrom(job.call);
+      learnFromOwnProtocol(job.call, this.#context.memory);
       link.sendOwnProtocol(job.call);
       if (this.#released) link.expectEnd();
       await link.whenQuiet();
@@ -308,40 +293,7 @@ export class Lease {
     this.#hooks.onClosed();
   }
 
-  /** A cursor or stream cannot run again elsewhere. If it turns out to write, the next one knows. */
-  #learnFrom({ ownProtocol, text }: StatementCall): void {
-    const handleError = ownProtocol?.handleError;
-    if (ownProtocol === undefined || handleError === undefined) return;
-    ownProtocol.handleError = (error, connection) => {
-      if (readFailure(error) === 'read-only') this.#context.memory.learnWrite(text);
-      handleError.call(ownProtocol, error, connection);
-    };
+  #note({ node, onPrimary, session }: LeaseLink, job: LeaseJob, reason: Reason): void {
+    traceStatement(job.session, { cluster: this.#context.cluster.name, node, onPrimary, session }, reason);
   }
-
-  #note(link: LeaseLink, job: LeaseJob, reason: Reason): void {
-    const role = link.onPrimary ? 'primary' : 'replica';
-    const { name: node } = link.node;
-    job.session?.noteUse(node, role, reason);
-    if (statements.hasSubscribers) {
-      statements.publish({ cluster: this.#context.cluster.name, node, role, reason, session: link.session });
-    }
-  }
-}
-
-const statements = eventChannel('statement');
-
-/** Whether a statement outside any transaction has to run on the writer, as far as its text tells. */
-function needsWriter({ call: { kind, text }, decision }: LeaseJob): boolean {
-  if (decision.writes) return true;
-  if (kind === 'begin') return !(isExplicitReplica(decision) || beginsReadOnly(text));
-  return kind === 'write' || kind === 'session';
-}
-
-function isExplicitReplica({ role, reason }: Decision): boolean {
-  return role === 'replica' && (reason === 'forced' || reason === 'override' || reason === 'header');
-}
-
-/** Whether a statement may have taken effect although its connection was lost: not inside an open transaction. */
-function isUncertain(link: LeaseLink, { kind, text }: StatementCall): boolean {
-  return !link.inTransaction || isSeveral(text) || (kind === 'end' && commits(text));
 }

@@ -1,5 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 import type pg from 'pg';
+import { readFailure } from './sqlstate.js';
 import type { StatementKind, StatementMemory } from './statement.js';
 
 /** `pg`'s result of one statement, or of each statement of a text. */
@@ -40,6 +41,16 @@ export function readCall(
     text,
     kind: memory.kindOf(text),
     ownProtocol: isOwnProtocol(config) ? config : undefined,
+  };
+}
+
+/** A cursor or stream cannot run again elsewhere. If it turns out to write, the next one of its text knows. */
+export function learnFromOwnProtocol({ ownProtocol, text }: StatementCall, memory: StatementMemory): void {
+  const handleError = ownProtocol?.handleError;
+  if (ownProtocol === undefined || handleError === undefined) return;
+  ownProtocol.handleError = (error, connection) => {
+    if (readFailure(error) === 'read-only') memory.learnWrite(text);
+    handleError.call(ownProtocol, error, connection);
   };
 }
 

@@ -1,10 +1,4 @@
-import {
-  type Decision,
-  eventChannel,
-  publish,
-  type Reason,
-  type Session,
-} from '@node-replicated/core/adapter';
+import { type Decision, publish, type Reason, type Session } from '@node-replicated/core/adapter';
 import { type Checkout, checkoutWriter, checkoutWriterElsewhere } from './checkout.js';
 import { finishUse, sendStatement } from './connection-use.js';
 import { fallbackReason } from './fallback-reason.js';
@@ -15,8 +9,7 @@ import { isServersAnswer, readFailure } from './sqlstate.js';
 import { mayCommitPart } from './statement.js';
 import type { AnyResult, StatementCall } from './statement-call.js';
 import { outcomeUnknown, writeInReplicaScope } from './statement-errors.js';
-
-const statements = eventChannel('statement');
+import { traceStatement } from './statement-trace.js';
 
 /**
  * One statement outside any transaction, from its decision to its result.
@@ -198,11 +191,7 @@ export class StatementRun {
   }
 
   #note(node: PgNode, onPrimary: boolean, reason: Reason, session: 'reader' | 'writer'): void {
-    const role = onPrimary ? 'primary' : 'replica';
-    this.#session?.noteUse(node.name, role, reason);
-    if (statements.hasSubscribers) {
-      statements.publish({ cluster: this.#context.cluster.name, node: node.name, role, reason, session });
-    }
+    traceStatement(this.#session, { cluster: this.#context.cluster.name, node, onPrimary, session }, reason);
   }
 
   #reportDirty(node: PgNode): void {

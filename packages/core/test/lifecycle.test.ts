@@ -1,8 +1,8 @@
 import { parseSetCookie } from 'cookie';
-import { describe, expect, test } from 'vitest';
-import { registerCluster } from '../src/cluster-registry.js';
+import { describe, expect, test, vi } from 'vitest';
+import { type Cluster, registerCluster } from '../src/cluster-registry.js';
 import { onReplicationEvent } from '../src/events.js';
-import { RequestReplication, sealResponse } from '../src/lifecycle.js';
+import { RequestReplication, readyToSeal, sealResponse } from '../src/lifecycle.js';
 import type { ReplicationConfig } from '../src/options.js';
 import { readPinCookie } from '../src/pin-cookie.js';
 import { runInScope, runWithReplication, Scope, usePrimary, useReplica } from '../src/scope.js';
@@ -10,7 +10,7 @@ import { Session } from '../src/session.js';
 import { inWords } from './pins.js';
 import { aPin, aRequest, configWith, cookieHeader, main, noon, posts } from './requests.js';
 
-function write(scope: Scope, cluster = main): void {
+function write(scope: Scope, cluster: Cluster = main): void {
   scope.session.beginWrite(cluster);
   scope.session.endWrite(cluster);
 }
@@ -170,6 +170,73 @@ describe('a write that is still open when the headers leave', () => {
     sealResponse(scope);
     write(scope);
     expect(scope.decide('main').reason).toBe('own-write');
+  });
+});
+
+describe('what has to be waited for before the headers leave', () => {
+  const config = configWith();
+  /** A cluster that counts how often it is asked, and tells what it is given. */
+  function telling(position: string | undefined) {
+    const currentPosition = vi.fn(async () => position);
+    return { ...main, currentPosition };
+  }
+
+  test('is nothing for a request that has not written', () => {
+    const scope = aRequest({ config });
+    scope.decide('main');
+    expect(readyToSeal(scope)).toBeUndefined();
+  });
+
+  test('is nothing where the engine has no positions', () => {
+    const scope = aRequest({ config });
+    write(scope);
+    expect(readyToSeal(scope)).toBeUndefined();
+  });
+
+  test('is the position, which the pin then names', async () => {
+    const scope = aRequest({ config });
+    write(scope, telling('1-2-3'));
+    await readyToSeal(scope);
+    expect(pinIn(sealResponse(scope), config)).toEqual({ at: noon, marks: { main: { position: '1-2-3' } } });
+  });
+
+  test('is not asked for again by those who look once more', async () => {
+    const cluster = telling('1-2-3');
+    const scope = aRequest({ config });
+    write(scope, cluster);
+    await readyToSeal(scope);
+    expect(readyToSeal(scope)).toBeUndefined();
+    expect(cluster.currentPosition).toHaveBeenCalledTimes(1);
+  });
+
+  test('leaves a pin that holds its full time where nobody has waited for it', () => {
+    const scope = aRequest({ config });
+    write(scope, telling('1-2-3'));
+    expect(pinIn(sealResponse(scope), config)).toEqual({ at: noon, marks: { main: 'unknown' } });
+  });
+
+  test('leaves a pin that holds its full time where it cannot be had', async () => {
+    const scope = aRequest({ config });
+    write(scope, telling(undefined));
+    await readyToSeal(scope);
+    expect(pinIn(sealResponse(scope), config)).toEqual({ at: noon, marks: { main: 'unknown' } });
+  });
+
+  test('does not move a pin that reaches further', async () => {
+    const cookie = cookieHeader(aPin(noon - 1_000, { main: { position: '9' } }), config);
+    const scope = aRequest({ config, facts: { headers: { cookie } } });
+    write(scope, { ...telling('5'), hasReached: (replayed: string, wanted: string) => replayed >= wanted });
+    await readyToSeal(scope);
+    expect(pinIn(sealResponse(scope), config)).toEqual({ at: noon, marks: { main: { position: '9' } } });
+  });
+
+  test('is nothing once the headers have left', () => {
+    const cluster = telling('1-2-3');
+    const scope = aRequest({ config });
+    sealResponse(scope);
+    write(scope, cluster);
+    expect(readyToSeal(scope)).toBeUndefined();
+    expect(cluster.currentPosition).not.toHaveBeenCalled();
   });
 });
 

@@ -1,0 +1,86 @@
+import { describe, expect, test } from 'vitest';
+import { LagHistory } from '../../src/cluster/lag-history.js';
+import { hasReached } from './fake-node.js';
+
+/** A primary that was seen at these positions, one second after the other. */
+function seenAt(...positions: readonly number[]): LagHistory {
+  const history = new LagHistory(hasReached);
+  for (const [second, position] of positions.entries()) history.record(String(position), second * 1_000);
+  return history;
+}
+
+describe('the lag of a replica', () => {
+  test('is not known before the primary was seen', () => {
+    expect(seenAt().lagOf('5', 0)).toBeUndefined();
+  });
+
+  test('is none where it shows what the primary had when it was last seen, however long ago', () => {
+    expect(seenAt(1, 2, 3).lagOf('3', 9_000)).toBe(0);
+    expect(seenAt(1, 2, 3).lagOf('4', 9_000)).toBe(0);
+  });
+
+  test('is the time since the primary was last seen where the replica is', () => {
+    expect(seenAt(10, 20, 30).lagOf('10', 5_000)).toBe(5_000);
+    expect(seenAt(10, 20, 30).lagOf('20', 5_000)).toBe(4_000);
+    expect(seenAt(10, 20, 30).lagOf('29', 5_000)).toBe(4_000);
+  });
+
+  test('grows while the primary moves and the replica does not', () => {
+    const history = seenAt(10);
+    const lags = [1, 2, 3, 4].map((second) => {
+      history.record(String(10 + second), second * 1_000);
+      return history.lagOf('10', second * 1_000);
+    });
+    expect(lags).toEqual([1_000, 2_000, 3_000, 4_000]);
+  });
+
+  test('does not grow while the primary is idle', () => {
+    const history = seenAt(10, 10, 10, 10, 10);
+    expect(history.lagOf('10', 5_000)).toBe(0);
+  });
+
+  test('counts from the end of an idle time, not from its beginning', () => {
+    const history = seenAt(10, 10, 10, 10, 20);
+    expect(history.lagOf('10', 4_500)).toBe(1_500);
+  });
+
+  test('is not known after everything was forgotten', () => {
+    const history = seenAt(10, 20);
+    history.clear();
+    expect(history.lagOf('20', 3_000)).toBeUndefined();
+  });
+});
+
+describe('the memory of a primary that never rests', () => {
+  /** How many comparisons a question needs, as a measure of how much there is to look through. */
+  function comparisons(seconds: number): { readonly count: number; readonly lag: number | undefined } {
+    let count = 0;
+    const history = new LagHistory((replayed, wanted) => {
+      count += 1;
+      return hasReached(replayed, wanted);
+    });
+    for (let second = 0; second <= seconds; second += 1) history.record(String(second), second * 1_000);
+    count = 0;
+    const lag = history.lagOf('0', seconds * 1_000);
+    return { count, lag };
+  }
+
+  test('is bounded: a question costs no more after a day than after half an hour', () => {
+    expect(comparisons(86_400).count).toBeLessThanOrEqual(11);
+    expect(comparisons(1_800).count).toBeLessThanOrEqual(11);
+  });
+
+  test('reaches back to its beginning', () => {
+    expect(comparisons(86_400).lag).toBe(86_400_000);
+  });
+
+  test('is exact for what was not long ago, and never makes a lag look shorter', () => {
+    const seconds = 10_000;
+    const history = seenAt(...Array.from({ length: seconds }, (_, second) => second));
+    const now = (seconds - 1) * 1_000;
+    for (let behind = 0; behind < 500; behind += 1)
+      expect(history.lagOf(String(seconds - 1 - behind), now)).toBe(behind * 1_000);
+    for (let behind = 500; behind < seconds; behind += 37)
+      expect(history.lagOf(String(seconds - 1 - behind), now)).toBeGreaterThanOrEqual(behind * 1_000);
+  });
+});

@@ -1,0 +1,285 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import type { Topology } from '../../src/cluster/topology.js';
+import { ClusterWatcher } from '../../src/cluster/watcher.js';
+import { onReplicationEvent, type ReplicationEventName } from '../../src/events.js';
+import { FakeNode, hasReached, observed, Refused } from './fake-node.js';
+import { settled, VirtualClock } from './virtual-clock.js';
+
+const stops: (() => void)[] = [];
+afterEach(() => {
+  for (const stop of stops.splice(0)) stop();
+});
+
+function heard<N extends ReplicationEventName>(name: N): unknown[] {
+  const events: unknown[] = [];
+  stops.push(onReplicationEvent(name, (event) => events.push(event)));
+  return events;
+}
+
+interface Watched<Names extends string> {
+  readonly clock: VirtualClock;
+  readonly nodes: Readonly<Record<Names, FakeNode>>;
+  readonly watcher: ClusterWatcher;
+  readonly topologies: readonly Topology[];
+}
+
+/** Watches the nodes `a`, a primary at position 10, and `b`, its replica; or those that the test brings. */
+async function watch<Names extends string = 'a' | 'b'>(
+  nodes = {
+    a: new FakeNode(observed({ role: 'primary', position: '10' })),
+    b: new FakeNode(observed({ position: '10' })),
+  } as Record<Names, FakeNode>,
+): Promise<Watched<Names>> {
+  const clock = new VirtualClock();
+  const topologies: Topology[] = [];
+  const watcher = new ClusterWatcher({
+    cluster: 'main',
+    nodes: Object.entries<FakeNode>(nodes).map(([name, prober]) => ({ name, prober })),
+    probeIntervalMs: 1_000,
+    probeTimeoutMs: 500,
+    failureThreshold: 3,
+    downtimeMs: 60_000,
+    maxLagMs: 10_000,
+    hasReached,
+    clock,
+    onTopology: (topology) => topologies.push(topology),
+  });
+  stops.push(() => watcher.close());
+  await watcher.start();
+  return { clock, nodes, watcher, topologies };
+}
+
+function at(watcher: ClusterWatcher, name: string) {
+  return watcher.nodes.find(({ node }) => node === name);
+}
+
+const replicas = ({ topology }: ClusterWatcher): readonly string[] =>
+  topology.replicas.map(({ node }) => node);
+
+describe('a watcher', () => {
+  test('has looked at every node once it has started', async () => {
+    const { watcher } = await watch();
+    expect(watcher.settled).toBe(true);
+    expect([watcher.topology.primary?.node, replicas(watcher)]).toEqual(['a', ['b']]);
+  });
+
+  test('is settled also when no node answers', async () => {
+    const { watcher } = await watch({ a: new FakeNode(new Refused('nobody listens')) });
+    expect([watcher.settled, watcher.topology.primary]).toEqual([true, undefined]);
+  });
+
+  test('knows the lag of a replica from the start, also of one that was looked at before the primary', async () => {
+    const { watcher } = await watch({
+      b: new FakeNode(observed({ position: '10' })),
+      a: new FakeNode(observed({ role: 'primary', position: '10' })),
+    });
+    expect(at(watcher, 'b')?.lagMs).toBe(0);
+  });
+
+  test('makes no judgement that says more than its nodes do', async () => {
+    const { topologies } = await watch();
+    for (const { primary, replicas } of topologies)
+      for (const node of [primary, ...replicas]) if (node) expect(Object.isFrozen(node)).toBe(true);
+    expect(topologies.at(-1)?.primary?.node).toBe('a');
+  });
+});
+
+describe('the lag of a replica', () => {
+  /** The primary goes on by one position each second, and the replica follows it if it can. */
+  async function go(seconds: number, { clock, nodes }: Watched<'a' | 'b'>, follows = true): Promise<void> {
+    for (let second = 0; second < seconds; second += 1) {
+      const { position } = nodes.a.shows as { position: string };
+      const next = String(Number(position) + 1);
+      nodes.a.shows = observed({ role: 'primary', position: next });
+      if (follows) nodes.b.shows = observed({ position: next });
+      await clock.pass(1_000);
+    }
+  }
+
+  test('stays none while the primary is idle', async () => {
+    const { clock, watcher } = await watch();
+    await clock.pass(120_000);
+    expect(at(watcher, 'b')).toMatchObject({ state: 'up', lagMs: 0 });
+  });
+
+  test('grows while it is cut off, until it is not read from, and ends when it has caught up', async () => {
+    const watched = await watch();
+    const { nodes, watcher } = watched;
+    await go(3, watched);
+    await go(8, watched, false);
+    expect(at(watcher, 'b')?.state).toBe('up');
+    expect(at(watcher, 'b')?.lagMs).toBeGreaterThanOrEqual(7_000);
+    await go(5, watched, false);
+    expect([at(watcher, 'b')?.state, replicas(watcher)]).toEqual(['lagging', []]);
+    nodes.b.shows = observed({ position: '26' });
+    await watched.clock.pass(1_000);
+    expect([at(watcher, 'b')?.state, replicas(watcher)]).toEqual(['up', ['b']]);
+  });
+
+  test('does not grow because the primary is gone', async () => {
+    const watched = await watch();
+    await go(3, watched);
+    watched.nodes.a.shows = new Refused('nobody listens');
+    await watched.clock.pass(60_000);
+    expect(replicas(watched.watcher)).toEqual(['b']);
+  });
+});
+
+describe('another primary', () => {
+  test('is followed, and the old one is never returned to', async () => {
+    const changes = heard('primary-changed');
+    const { clock, nodes, watcher } = await watch();
+    nodes.a.shows = new Refused('nobody listens');
+    await clock.pass(1_000);
+    expect(watcher.topology.primary).toBeUndefined();
+    nodes.b.shows = observed({ role: 'primary', position: '11', timeline: 2 });
+    await clock.pass(1_000);
+    expect(watcher.topology.primary?.node).toBe('b');
+    nodes.a.shows = observed({ role: 'primary', position: '99' });
+    nodes.b.shows = new Refused('nobody listens');
+    await clock.pass(60_000);
+    expect([watcher.topology.primary, watcher.topology.timeline]).toEqual([undefined, 2]);
+    expect(changes).toEqual([
+      { cluster: 'main', from: undefined, to: 'a' },
+      { cluster: 'main', from: 'a', to: undefined },
+      { cluster: 'main', from: undefined, to: 'b' },
+      { cluster: 'main', from: 'b', to: undefined },
+    ]);
+  });
+
+  test('on the same timeline is a split brain, told once', async () => {
+    const splits = heard('split-brain');
+    const { clock, nodes, watcher } = await watch();
+    nodes.b.shows = observed({ role: 'primary', position: '11' });
+    await clock.pass(5_000);
+    expect(watcher.topology.primary).toBeUndefined();
+    expect(splits).toEqual([{ cluster: 'main', nodes: ['a', 'b'] }]);
+  });
+
+  test('of another cluster is ignored', async () => {
+    const { clock, nodes, watcher } = await watch();
+    nodes.b.shows = observed({ role: 'primary', systemIdentifier: 'theirs', timeline: 9 });
+    await clock.pass(5_000);
+    expect([watcher.topology.primary?.node, watcher.topology.timeline]).toEqual(['a', 1]);
+  });
+});
+
+describe('a change of a node', () => {
+  test('is told with its state, its role and why', async () => {
+    const { nodes, watcher } = await watch();
+    const changes = heard('node-changed');
+    nodes.b.shows = new Error('lost');
+    await watcher.suspect('b');
+    expect(changes).toEqual([
+      { cluster: 'main', node: 'b', from: 'up', to: 'down', role: 'replica', error: 'lost' },
+    ]);
+  });
+
+  test('is told only when there is one', async () => {
+    const { clock } = await watch();
+    const changes = heard('node-changed');
+    await clock.pass(30_000);
+    expect(changes).toEqual([]);
+  });
+});
+
+describe('looking again', () => {
+  test('probes a node that was not seen a moment ago, and no other', async () => {
+    const { clock, nodes, watcher } = await watch();
+    const before = { a: nodes.a.probes, b: nodes.b.probes };
+    await clock.pass(100);
+    await watcher.refresh('b', 200);
+    expect(nodes.b.probes).toBe(before.b);
+    await watcher.refresh('b', 100);
+    expect([nodes.a.probes, nodes.b.probes]).toEqual([before.a, before.b + 1]);
+  });
+
+  test('probes a node that was never seen, whatever counts as a moment', async () => {
+    const { nodes, watcher } = await watch({ a: new FakeNode(new Error('lost')) });
+    const { probes } = nodes.a;
+    await watcher.refresh('a', Number.POSITIVE_INFINITY);
+    expect(nodes.a.probes).toBe(probes + 1);
+  });
+
+  test('does nothing for a node that does not exist', async () => {
+    const { watcher } = await watch();
+    await watcher.refresh('x', 0);
+    await watcher.suspect('x');
+    expect(watcher.topology.primary?.node).toBe('a');
+  });
+
+  test('probes each node once for all who ask at a time', async () => {
+    const { nodes, watcher } = await watch();
+    const { probes } = nodes.b;
+    await Promise.all(Array.from({ length: 100 }, () => watcher.refresh('b', 0)));
+    expect(nodes.b.probes - probes).toBe(2);
+  });
+});
+
+describe('waiting for an answer', () => {
+  const long = 600_000;
+
+  test('ends at once when there is one', async () => {
+    const { watcher } = await watch();
+    expect(await watcher.waitFor(() => watcher.topology.primary?.node, long)).toBe('a');
+  });
+
+  test('ends at once without one where there is no time', async () => {
+    const { watcher } = await watch();
+    expect(await watcher.waitFor(() => undefined, 0)).toBeUndefined();
+  });
+
+  test('ends when a change brings it', async () => {
+    const { clock, nodes, watcher } = await watch();
+    nodes.a.shows = new Refused('nobody listens');
+    await clock.pass(1_000);
+    const waiting = watcher.waitFor(() => watcher.topology.primary?.node, long);
+    nodes.b.shows = observed({ role: 'primary', timeline: 2 });
+    await clock.pass(1_000);
+    expect(await waiting).toBe('b');
+  });
+
+  test('ends without one when the watcher is closed', async () => {
+    const { watcher } = await watch();
+    const waiting = watcher.waitFor(() => undefined, long);
+    watcher.close();
+    expect(await waiting).toBeUndefined();
+  });
+});
+
+describe('a watcher that is closed', () => {
+  test('closes all probers and does nothing more', async () => {
+    const { clock, nodes, watcher, topologies } = await watch();
+    watcher.close();
+    const before = [nodes.a.probes, nodes.b.probes, topologies.length];
+    await watcher.refresh('a', 0);
+    await watcher.suspect('b');
+    await watcher.checkAll();
+    await clock.pass(600_000);
+    expect([nodes.a.probes, nodes.b.probes, topologies.length]).toEqual(before);
+    expect([nodes.a.closed, nodes.b.closed, clock.timers]).toEqual([true, true, 0]);
+  });
+
+  test('while it starts has started', async () => {
+    const node = new FakeNode('silence');
+    const clock = new VirtualClock();
+    const watcher = new ClusterWatcher({
+      cluster: 'main',
+      nodes: [{ name: 'a', prober: node }],
+      probeIntervalMs: 1_000,
+      probeTimeoutMs: 500,
+      failureThreshold: 3,
+      downtimeMs: 60_000,
+      maxLagMs: 10_000,
+      hasReached,
+      clock,
+      onTopology: () => undefined,
+    });
+    const starting = watcher.start();
+    await settled();
+    watcher.close();
+    await clock.pass(500);
+    await starting;
+    expect([node.probes, clock.timers]).toEqual([1, 0]);
+  });
+});

@@ -10,7 +10,7 @@ import {
   requireServers,
   requireWriter,
 } from './routing-check.js';
-import { noiseOf } from './slices.js';
+import type { Pairing, Side } from './slices.js';
 
 /*
  * Fairness. Each side has pools of its own, of the same size, which are connected to the same servers: so neither
@@ -36,10 +36,9 @@ const poolStorage: Benchmark = {
     const storage = new ContextStorage();
     const inContext: Statement = (pool, turn) => storage.run(() => byPrimaryKey(pool, turn));
     await using pools = new OpenPools();
-    const base = bareSide([pools.bare(replica)], byPrimaryKey);
+    const bareOne = (): Side => bareSide([pools.bare(replica)], byPrimaryKey);
     const tried = storage.during(bareSide([pools.bare(replica)], inContext));
-    const twin = bareSide([pools.bare(replica)], byPrimaryKey);
-    await lab.measure({ name: 'pool-storage', base, tried }, noiseOf('pool-storage', base, twin));
+    await lab.measure({ name: 'pool-storage', base: bareOne(), tried }, noiseOf('pool-storage', bareOne));
   },
 };
 
@@ -55,12 +54,14 @@ const poolSelectOutside: Benchmark = {
     await requireServers('the bare pool', () => askPort(bare), [primary]);
     await requireServers('the routed pool', () => askPort(routed), [primary]);
     await requireWriter(routed, primary.name);
-    const base = bareSide([bare], byPrimaryKey);
-    const tried = outsideSide(routed, byPrimaryKey);
-    const twin = bareSide([pools.bare(primary)], byPrimaryKey);
+    const bareOne = (): Side => bareSide([pools.bare(primary)], byPrimaryKey);
     await lab.measure(
-      { name: 'pool-select-outside', base, tried },
-      noiseOf('pool-select-outside', base, twin),
+      {
+        name: 'pool-select-outside',
+        base: bareSide([bare], byPrimaryKey),
+        tried: outsideSide(routed, byPrimaryKey),
+      },
+      noiseOf('pool-select-outside', bareOne),
     );
     await requireWriter(routed, primary.name);
   },
@@ -81,13 +82,23 @@ function readingRequest(name: string, statement: Statement, howMany: 1 | 2): Ben
       }
       await requireServers('the routed pool', () => askPortInRequest(routed), replicas);
       const names = replicas.map((replica) => replica.name);
-      const base = bareSide(bare, statement);
-      const tried = requestSide(routed, names, statement);
-      const others = replicas.map((replica) => pools.bare(replica));
-      await lab.measure({ name, base, tried }, noiseOf(name, base, bareSide(others, statement)));
+      const another = (): Side =>
+        bareSide(
+          replicas.map((replica) => pools.bare(replica)),
+          statement,
+        );
+      await lab.measure(
+        { name, base: bareSide(bare, statement), tried: requestSide(routed, names, statement) },
+        noiseOf(name, another),
+      );
       requireNoDetours();
     },
   };
+}
+
+/** A bare side against another that is made in the same way: what differs between the two is noise. */
+function noiseOf(name: string, bareOne: () => Side): Pairing {
+  return { name: `${name}-noise`, base: bareOne(), tried: bareOne() };
 }
 
 function twoReplicas({ replicas: [first, second] }: LocalCluster): readonly [LocalNode, LocalNode] {

@@ -13,20 +13,14 @@ export interface Side {
   slice(ms: number): Promise<Slice>;
 }
 
-/** Two sides whose slices are compared with each other. */
+/**
+ * Two sides whose slices are compared with each other. They belong to this pairing alone: a side that had more
+ * slices than another would find its connections and its code warmer.
+ */
 export interface Pairing {
   readonly name: string;
   readonly base: Side;
   readonly tried: Side;
-}
-
-/**
- * A base against its twin, which is the same thing made a second time: what differs between the two is noise.
- *
- * @param name of the pairing whose noise floor this is
- */
-export function noiseOf(name: string, base: Side, twin: Side): Pairing {
-  return { name: `${name}-noise`, base, tried: twin };
 }
 
 /** Two adjacent slices. */

@@ -5,6 +5,9 @@ export interface Visit {
   readonly body: string;
 }
 
+/** For how many ms a visitor waits for an answer. */
+const patienceMs = 10_000;
+
 /** Somebody with a browser: keeps cookies, sends forms, and remembers where the last redirect pointed. */
 export class Visitor {
   readonly #cookies = new Map<string, string>();
@@ -16,6 +19,7 @@ export class Visitor {
     const response = await fetch(url, {
       method,
       redirect: 'manual',
+      signal: AbortSignal.timeout(patienceMs),
       headers: cookie === '' ? {} : { cookie },
       body: form === undefined ? null : new URLSearchParams(form),
     });

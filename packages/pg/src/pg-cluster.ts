@@ -66,7 +66,7 @@ export class PgCluster implements Cluster {
     });
     this.#position = new SharedTask(async () => this.#primary?.prober.position(settings.probeTimeoutMs));
     this.#unregister = registerCluster(this);
-    this.#watcher.start();
+    void this.#watcher.start();
   }
 
   get nodes(): Iterable<PgNode> {

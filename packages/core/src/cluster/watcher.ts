@@ -59,12 +59,13 @@ export class ClusterWatcher {
     return this.#settled;
   }
 
-  /** Begins to watch. Nodes whose lag could not be told before the primary was seen are looked at twice. */
-  start(): void {
+  /** Begins to watch, and settles once every node has been looked at. Nodes whose lag could not be told before the primary was seen are looked at twice. */
+  start(): Promise<void> {
     this.#started = this.#look().finally(() => {
       this.#settled = true;
       this.#tellWaiting();
     });
+    return this.#started;
   }
 
   async #look(): Promise<void> {

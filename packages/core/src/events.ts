@@ -35,6 +35,8 @@ export interface ReplicationEvents {
 /** One statement, and where it went. */
 export interface StatementEvent {
   readonly cluster: string;
+  /** `GET /posts/1`; undefined outside a request. */
+  readonly request: string | undefined;
   readonly node: string;
   /** The role under which the statement ran, after everything was considered. */
   readonly role: Role;

@@ -35,8 +35,6 @@ export class Session {
   readonly facts: RequestFacts | undefined;
   /** ms since the epoch; a request's pin is judged by this moment, so that it does not expire half-way. */
   readonly startedAt: number;
-  /** The replica that each pool has chosen for this request, so that a page is one consistent view. */
-  readonly replicas: Map<object, unknown> = new Map();
   /** Called once, when the first write begins: only then need an adapter watch the response headers. */
   onFirstWrite: (() => void) | undefined;
 
@@ -48,8 +46,10 @@ export class Session {
   #override: RoleRule | undefined;
   #overrideRevision = -1;
   #headersLeft = false;
-  readonly #writes = new WriteLog();
-  readonly #uses: NodeUse[] = [];
+  // Made when they are needed: most requests read once, and leave nothing here.
+  #writes: WriteLog | undefined;
+  #replicas: Map<object, unknown> | undefined;
+  #uses: NodeUse[] | undefined;
 
   constructor(config?: ReplicationConfig, facts?: RequestFacts, job?: RoleRule) {
     this.config = config;
@@ -73,7 +73,18 @@ export class Session {
 
   /** The nodes that have served the request so far, each with its role and reason, once. */
   get uses(): readonly NodeUse[] {
-    return this.#uses;
+    return this.#uses ?? [];
+  }
+
+  /** The replica that a pool has chosen for this request, so that a page is one consistent view. */
+  replicaOf(pool: object): unknown {
+    return this.#replicas?.get(pool);
+  }
+
+  /** Keeps a pool's choice for the rest of the request. */
+  keepReplica(pool: object, replica: unknown): void {
+    this.#replicas ??= new Map();
+    this.#replicas.set(pool, replica);
   }
 
   /** The pin that came with the request, if a valid one did. */
@@ -91,12 +102,14 @@ export class Session {
 
   /** The marks of the clusters that the request wrote to. */
   get written(): ReadonlyMap<string, PinMark> {
-    return this.#writes.marks(this.pin);
+    return this.#writes?.marks(this.pin) ?? new Map();
   }
 
   /** Whether the request has written, to one cluster or to any. */
   wrote(cluster?: string): boolean {
-    return cluster === undefined ? !this.#writes.empty : this.#writes.has(cluster);
+    return (
+      this.#writes !== undefined && (cluster === undefined ? !this.#writes.empty : this.#writes.has(cluster))
+    );
   }
 
   /**
@@ -105,7 +118,7 @@ export class Session {
    * @returns undefined when there is nothing to wait for
    */
   takePositions(): Promise<unknown> | undefined {
-    return this.#headersLeft ? undefined : this.#writes.takePositions();
+    return this.#headersLeft ? undefined : this.#writes?.takePositions();
   }
 
   /** Says that the handler `Controller.method` serves this request: it may have an override of its own. */
@@ -138,6 +151,7 @@ export class Session {
 
   /** A write to a cluster begins, or a client that may write is leased. */
   beginWrite(cluster: Cluster): void {
+    this.#writes ??= new WriteLog();
     const first = this.#writes.empty;
     if (this.#writes.begin(cluster)) this.#revision += 1;
     if (this.#headersLeft) this.#reportLateWrite(cluster.name);
@@ -146,26 +160,27 @@ export class Session {
 
   /** What {@link Session.beginWrite} began has ended. */
   endWrite(cluster: Cluster): void {
-    this.#writes.end(cluster);
+    this.#writes?.end(cluster);
   }
 
   /** What {@link Session.beginWrite} began was never sent to the database. */
   withdrawWrite(cluster: Cluster): void {
-    if (this.#writes.withdraw(cluster)) this.#revision += 1;
+    if (this.#writes?.withdraw(cluster) === true) this.#revision += 1;
   }
 
   /** The response headers leave now: later writes can no longer move the client's pin. */
   sealHeaders(): void {
     if (this.#headersLeft) return;
     this.#headersLeft = true;
-    for (const cluster of this.#writes.open) this.#reportLateWrite(cluster);
+    for (const cluster of this.#writes?.open ?? []) this.#reportLateWrite(cluster);
   }
 
   /** Notes that a node has served a statement. */
   noteUse(node: string, role: Role, reason: Reason): void {
-    const same = (use: NodeUse): boolean => use.node === node && use.reason === reason && use.role === role;
-    const last = this.#uses.at(-1);
-    if (last !== undefined && (same(last) || this.#uses.some(same))) return;
+    this.#uses ??= [];
+    for (const use of this.#uses) {
+      if (use.node === node && use.reason === reason && use.role === role) return;
+    }
     this.#uses.push({ node, role, reason });
   }
 

@@ -294,6 +294,6 @@ export class Lease {
   }
 
   #note({ node, onPrimary, session }: LeaseLink, job: LeaseJob, reason: Reason): void {
-    traceStatement(job.session, { cluster: this.#context.cluster.name, node, onPrimary, session }, reason);
+    traceStatement(job.session, this.#context.cluster.name, node, onPrimary, session, reason);
   }
 }

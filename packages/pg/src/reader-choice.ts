@@ -47,12 +47,14 @@ export class ReaderChoice {
    */
   now(decision: Decision, session: Session | undefined, without?: Without): PgNode | undefined {
     if (decision.role === 'primary') return this.#primary(without);
-    const kept = session?.replicas.get(this);
-    const limited = decision.rule?.maxLagMs !== undefined || decision.position !== undefined;
-    if (kept instanceof PgNode && kept.readable && !limited && without === undefined) return kept;
-    const chosen = this.#choose(this.#candidates(decision, without), kept);
+    const kept = session?.replicaOf(this);
+    const free =
+      decision.rule?.maxLagMs === undefined && decision.position === undefined && without === undefined;
+    if (free && kept instanceof PgNode && kept.readable) return kept;
+    const candidates = free ? this.#sources.replicas() : this.#candidates(decision, without);
+    const chosen = this.#choose(candidates, kept);
     if (chosen !== undefined) {
-      session?.replicas.set(this, chosen);
+      session?.keepReplica(this, chosen);
       return chosen;
     }
     // Before every node has been looked at, a replica that is about to be found is worth the wait.
@@ -129,8 +131,9 @@ export class ReaderChoice {
     );
   }
 
-  #candidates({ rule, position, ...decision }: Decision, without: Without): readonly PgNode[] {
+  #candidates(decision: Decision, without: Without): readonly PgNode[] {
     const { watcher } = this.#sources;
+    const { rule, position } = decision;
     const maxLagMs = rule?.maxLagMs;
     const inTime =
       maxLagMs === undefined
@@ -141,7 +144,7 @@ export class ReaderChoice {
     const able = without === undefined ? inTime : inTime.filter((node) => !without.has(node));
     if (position === undefined || !this.#isOurs(position)) return able;
     const caughtUp = able.filter(({ replayed }) => replayed !== undefined && hasReached(replayed, position));
-    if (caughtUp.length > 0 || requiresPosition({ rule, position, ...decision })) return caughtUp;
+    if (caughtUp.length > 0 || requiresPosition(decision)) return caughtUp;
     return freshest(able);
   }
 

@@ -191,7 +191,7 @@ export class StatementRun {
   }
 
   #note(node: PgNode, onPrimary: boolean, reason: Reason, session: 'reader' | 'writer'): void {
-    traceStatement(this.#session, { cluster: this.#context.cluster.name, node, onPrimary, session }, reason);
+    traceStatement(this.#session, this.#context.cluster.name, node, onPrimary, session, reason);
   }
 
   #reportDirty(node: PgNode): void {

@@ -3,19 +3,21 @@ import type { PgNode } from './node.js';
 
 const statements = eventChannel('statement');
 
-/** Where a statement has run. */
-export interface StatementPlace {
-  readonly cluster: string;
-  readonly node: PgNode;
-  readonly onPrimary: boolean;
-  /** Which of the node's two pools served it. */
-  readonly session: 'reader' | 'writer';
-}
-
-/** Notes in the request, and tells whoever listens, that a statement has run. */
-export function traceStatement(request: Session | undefined, place: StatementPlace, reason: Reason): void {
-  const { cluster, node, onPrimary, session } = place;
+/**
+ * Notes in the request, and tells whoever listens, that a statement has run.
+ *
+ * @param session which of the node's two pools served it
+ */
+export function traceStatement(
+  request: Session | undefined,
+  cluster: string,
+  node: PgNode,
+  onPrimary: boolean,
+  session: 'reader' | 'writer',
+  reason: Reason,
+): void {
   const role = onPrimary ? 'primary' : 'replica';
   request?.noteUse(node.name, role, reason);
-  if (statements.hasSubscribers) statements.publish({ cluster, node: node.name, role, reason, session });
+  if (!statements.hasSubscribers) return;
+  statements.publish({ cluster, request: request?.request, node: node.name, role, reason, session });
 }

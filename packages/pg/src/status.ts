@@ -18,7 +18,7 @@ export interface NodeStatus {
   readonly name: string;
   readonly role: 'primary' | 'replica' | 'unknown';
   readonly state: NodeState;
-  /** How far behind the primary, in ms; null when it is not known. */
+  /** How far behind the primary, in ms; null, as the rest, when it is not known, or the node is down. */
   readonly lagMs: number | null;
   readonly roundTripMs: number | null;
   readonly timeline: number | null;
@@ -48,10 +48,10 @@ export function statusOf(cluster: PgCluster): PoolStatus {
         name: seen.node,
         role: seen.role,
         state: seen.state,
-        lagMs: seen.lagMs ?? null,
-        roundTripMs: seen.roundTripMs ?? null,
+        lagMs: (seen.state === 'down' ? undefined : seen.lagMs) ?? null,
+        roundTripMs: (seen.state === 'down' ? undefined : seen.roundTripMs) ?? null,
         timeline: seen.timeline ?? null,
-        streaming: seen.streaming ?? null,
+        streaming: (seen.state === 'down' ? undefined : seen.streaming) ?? null,
         error: seen.error?.message ?? null,
         provenReadOnly: node?.provenReadOnly ?? true,
         connections: node?.connections ?? { reader: noConnections, writer: noConnections },

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { type Decision, requiresPosition, type Session } from '@node-replicated/core/adapter';
 import {
   type Balancer,
@@ -25,6 +26,12 @@ type Without = ReadonlySet<PgNode> | undefined;
 
 /** A replica that was seen so many ms ago is not probed again for a read that waits for its position. */
 const freshMs = 15;
+
+/** The longest, in ms, that a read waits for a replica to say where it is: one that hangs must not hold it up. */
+const longestLookMs = 50;
+
+/** The pause, in ms, between two looks at replicas that a read waits for. */
+const pollMs = 5;
 
 /**
  * Chooses the node whose reader serves a read.
@@ -103,15 +110,9 @@ export class ReaderChoice {
     without?: Without,
   ): Promise<PgNode | undefined> {
     const { watcher, settings } = this.#sources;
-    const began = performance.now();
     if (watcher.settled && this.#mayCatchUp(decision)) {
-      do {
-        await this.#refresh();
-        const caughtUp = this.now(decision, session, without);
-        if (caughtUp !== undefined) return caughtUp;
-      } while (performance.now() - began < settings.waitForReplicaMs);
-      const primary = this.#primary(without);
-      if (primary !== undefined) return primary;
+      const found = (await this.#awaitCaughtUp(decision, session, without)) ?? this.#primary(without);
+      if (found !== undefined) return found;
     }
     if (watcher.settled) void watcher.checkAll();
     const look = (): PgNode | undefined =>
@@ -119,9 +120,20 @@ export class ReaderChoice {
     return watcher.waitFor(look, settings.waitMs);
   }
 
-  async #refresh(): Promise<void> {
-    const { watcher } = this.#sources;
-    await Promise.all(this.#sources.replicas().map(({ name }) => watcher.refresh(name, freshMs)));
+  async #awaitCaughtUp(
+    decision: Decision,
+    session: Session | undefined,
+    without: Without,
+  ): Promise<PgNode | undefined> {
+    const { watcher, settings } = this.#sources;
+    const deadline = performance.now() + settings.waitForReplicaMs;
+    for (let seenMs = freshMs; ; seenMs = 0) {
+      const looks = this.#sources.replicas().map(({ name }) => watcher.refresh(name, seenMs));
+      await firstThat(looks, () => this.now(decision, session, without) !== undefined);
+      const caughtUp = this.now(decision, session, without);
+      if (caughtUp !== undefined || performance.now() + pollMs > deadline) return caughtUp;
+      await pause(pollMs);
+    }
   }
 
   /** Whether the read has to see a position of this cluster, and there are replicas that may reach it. */
@@ -163,6 +175,21 @@ export class ReaderChoice {
     const system = position === undefined ? undefined : parsePosition(position)?.systemIdentifier;
     return system !== undefined && String(system) === this.#sources.watcher.topology.systemIdentifier;
   }
+}
+
+/** Waits until one of several looks has brought what is wanted, or all have ended, or one takes too long. */
+function firstThat(looks: readonly Promise<void>[], isThere: () => boolean): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, longestLookMs);
+    let left = looks.length;
+    const finish = (): void => {
+      left -= 1;
+      if (left > 0 && !isThere()) return;
+      clearTimeout(timer);
+      resolve();
+    };
+    for (const look of looks) look.then(finish, finish);
+  });
 }
 
 /** The node that has replayed the most, where that is known of any. */

@@ -1,0 +1,146 @@
+import { defineReplication } from '@node-replicated/core';
+import {
+  openRequest,
+  readyToSeal,
+  runInScope,
+  type Scope,
+  sealResponse,
+} from '@node-replicated/core/adapter';
+import { type LocalCluster, startCluster } from '@node-replicated/local-cluster';
+import { ReplicatedPool, type ReplicatedPoolOptions } from '@node-replicated/pg';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+
+const config = defineReplication({ secret: 'a secret that is long enough for a test', pin: { forMs: 0 } });
+
+let cluster: LocalCluster;
+const pools: ReplicatedPool[] = [];
+
+beforeAll(async () => {
+  cluster = await startCluster({ replicas: 2 });
+  await cluster.primary.query('CREATE TABLE notes (id serial PRIMARY KEY)');
+  await cluster.waitForCatchUp();
+});
+
+afterEach(async () => {
+  for (const replica of cluster.replicas) await replica.resumeReplay();
+  await Promise.all(pools.splice(0).map((pool) => pool.end()));
+});
+
+afterAll(() => cluster.stop());
+
+test('a read after a write is served by a replica that has replayed it', async () => {
+  const pool = open();
+  const cookie = await write(pool);
+  await cluster.waitForCatchUp();
+  expect(await read(pool, cookie)).toEqual([
+    expect.objectContaining({ role: 'replica', reason: 'caught-up' }),
+  ]);
+});
+
+test('while no replica has replayed the write, its client reads from the primary, and others from a replica', async () => {
+  const pool = open();
+  await read(pool);
+  await pauseAll();
+  const cookie = await write(pool);
+  expect(await read(pool, cookie)).toEqual([expect.objectContaining({ role: 'primary', reason: 'pin' })]);
+  expect(await read(pool)).toEqual([expect.objectContaining({ role: 'replica', reason: 'method' })]);
+});
+
+test('of two replicas the one that has replayed the write serves it', async () => {
+  const pool = open();
+  const [paused, fine] = cluster.replicas;
+  await paused?.pauseReplay();
+  const cookie = await write(pool);
+  await cluster.waitForCatchUp();
+  for (let round = 0; round < 10; round++) {
+    expect(await read(pool, cookie)).toEqual([
+      { node: `127.0.0.1:${fine?.port}`, role: 'replica', reason: 'caught-up' },
+    ]);
+  }
+});
+
+test('a replica that does not answer holds up no read', async () => {
+  const pool = open({ probeTimeoutMs: 20_000 });
+  await read(pool);
+  await pauseAll();
+  const cookie = await write(pool);
+  for (const replica of cluster.replicas) await replica.freeze();
+  try {
+    expect(await read(pool, cookie)).toEqual([expect.objectContaining({ role: 'primary', reason: 'pin' })]);
+  } finally {
+    for (const replica of cluster.replicas) await replica.thaw();
+  }
+}, 10_000);
+
+test('with waitForReplicaMs a read waits for a replica, without holding up anybody else', async () => {
+  const pool = open({ waitForReplicaMs: 20_000 });
+  await pauseAll();
+  const cookie = await write(pool);
+  const waiting = read(pool, cookie);
+  for (let round = 0; round < 20; round++) await pool.query('SELECT 1');
+  await cluster.replicas[0]?.resumeReplay();
+  expect(await waiting).toEqual([expect.objectContaining({ role: 'replica', reason: 'caught-up' })]);
+});
+
+test('a read that has waited for waitForReplicaMs in vain goes to the primary', async () => {
+  const pool = open({ waitForReplicaMs: 50 });
+  await pauseAll();
+  const cookie = await write(pool);
+  expect(await read(pool, cookie)).toEqual([expect.objectContaining({ role: 'primary', reason: 'pin' })]);
+});
+
+test('a forced replica role prefers a replica that has caught up, and takes the freshest when none has', async () => {
+  const pool = open();
+  await pauseAll();
+  const cookie = await write(pool);
+  expect(await read(pool, cookie, { role: 'replica' })).toEqual([
+    expect.objectContaining({ role: 'replica', reason: 'forced' }),
+  ]);
+});
+
+test('requests that wait at one moment share the query for the position', async () => {
+  const pool = open();
+  await pool.query('SELECT 1');
+  const scopes = await Promise.all(Array.from({ length: 50 }, () => writeWithin(pool)));
+  const positions = await Promise.all(
+    scopes.map(async (scope) => {
+      await readyToSeal(scope);
+      return scope.session.written.get('main');
+    }),
+  );
+  expect(new Set(positions.map((mark) => JSON.stringify(mark))).size).toBeLessThanOrEqual(2);
+});
+
+function open(options: ReplicatedPoolOptions = {}): ReplicatedPool {
+  const pool = new ReplicatedPool({ primary: cluster.url, replicas: cluster.replicaUrls, ...options });
+  pools.push(pool);
+  return pool;
+}
+
+async function pauseAll(): Promise<void> {
+  await Promise.all(cluster.replicas.map((replica) => replica.pauseReplay()));
+}
+
+async function writeWithin(pool: ReplicatedPool): Promise<Scope> {
+  const scope = openRequest(config, { method: 'POST', path: '/notes', headers: {}, secure: false });
+  await runInScope(scope, () => pool.query('INSERT INTO notes DEFAULT VALUES'));
+  return scope;
+}
+
+/** @returns the cookie that the client gets */
+async function write(pool: ReplicatedPool): Promise<string> {
+  const scope = await writeWithin(pool);
+  await readyToSeal(scope);
+  return (sealResponse(scope) ?? '').split(';')[0] ?? '';
+}
+
+async function read(
+  pool: ReplicatedPool,
+  cookie?: string,
+  rule?: Scope['rule'],
+): Promise<Scope['session']['uses']> {
+  const headers = cookie === undefined ? {} : { cookie };
+  const scope = openRequest(config, { method: 'GET', path: '/notes', headers, secure: false }, rule);
+  await runInScope(scope, () => pool.query('SELECT count(*) FROM notes'));
+  return scope.session.uses;
+}

@@ -47,8 +47,12 @@ export function currentScope(): Scope | undefined {
 }
 
 /** Runs a function inside a scope, or, with undefined, outside any. */
-export function runInScope<T>(scope: Scope | undefined, fn: () => T): T {
-  return storage.run(scope, fn);
+export function runInScope<T, A extends unknown[]>(
+  scope: Scope | undefined,
+  fn: (...args: A) => T,
+  ...args: A
+): T {
+  return storage.run(scope, fn, ...args);
 }
 
 /** Runs a function under a rule of its own, within the session that is under way, if one is. */

@@ -48,7 +48,9 @@ export class Session {
   #headersLeft = false;
   // Made when they are needed: most requests read once, and leave nothing here.
   #writes: WriteLog | undefined;
-  #replicas: Map<object, unknown> | undefined;
+  #pool: object | undefined;
+  #replica: unknown;
+  #otherReplicas: Map<object, unknown> | undefined;
   #uses: NodeUse[] | undefined;
 
   constructor(config?: ReplicationConfig, facts?: RequestFacts, job?: RoleRule) {
@@ -78,13 +80,17 @@ export class Session {
 
   /** The replica that a pool has chosen for this request, so that a page is one consistent view. */
   replicaOf(pool: object): unknown {
-    return this.#replicas?.get(pool);
+    return pool === this.#pool ? this.#replica : this.#otherReplicas?.get(pool);
   }
 
   /** Keeps a pool's choice for the rest of the request. */
   keepReplica(pool: object, replica: unknown): void {
-    this.#replicas ??= new Map();
-    this.#replicas.set(pool, replica);
+    this.#pool ??= pool;
+    if (this.#pool === pool) this.#replica = replica;
+    else {
+      this.#otherReplicas ??= new Map();
+      this.#otherReplicas.set(pool, replica);
+    }
   }
 
   /** The pin that came with the request, if a valid one did. */

@@ -9,13 +9,12 @@ export class FastifyFacts implements RequestFacts {
   readonly route: string | undefined;
   readonly #request: FastifyRequest;
 
-  /** @param route the name in the route's config */
-  constructor(request: FastifyRequest, route: string | undefined) {
+  constructor(request: FastifyRequest) {
     this.#request = request;
     this.method = request.method;
     this.path = request.originalUrl;
     this.headers = request.headers;
-    this.route = route;
+    this.route = request.routeOptions.config.name;
   }
 
   /** Asked for only when a pin is made, as Fastify has to consult its trust settings. */

@@ -7,7 +7,7 @@ import {
 import {
   currentScope,
   openRequest,
-  type RequestReplication,
+  RequestReplication,
   readyToSeal,
   runInScope,
   type Scope,
@@ -76,14 +76,10 @@ async function register(
 }
 
 function openScope(config: ReplicationConfig, request: Carrier, reply: FastifyReply, next: Done): void {
-  const { config: settings, method, url } = request.routeOptions;
-  const scope = openRequest(
-    config,
-    new FastifyFacts(request, settings.name),
-    routeRule(settings, `${String(method)} ${String(url)}`),
-  );
+  const scope = openRequest(config, new FastifyFacts(request), routeRule(request));
   request[carried] = scope;
-  request.replication = attachScope(request.raw, reply.raw, scope);
+  request.replication = new RequestReplication(scope);
+  attachScope(request.raw, reply.raw, scope);
   runInScope(scope, next);
 }
 

@@ -1,6 +1,6 @@
 import type { RoleRule } from '@node-replicated/core';
 import { toRoleRule } from '@node-replicated/core/adapter';
-import type { FastifyContextConfig, RouteOptions } from 'fastify';
+import type { FastifyContextConfig, FastifyRequest, RouteOptions } from 'fastify';
 
 /** Fastify copies a route's config, symbols included, so the compiled rule travels in it. */
 const compiled: unique symbol = Symbol('node-replicated.rule');
@@ -24,7 +24,9 @@ export function compileRouteRule(route: RouteOptions): void {
  *
  * @throws ERR_ROLE or ERR_OPTION, naming the route
  */
-export function routeRule(config: CompiledConfig, route: string): RoleRule | undefined {
+export function routeRule({ routeOptions }: FastifyRequest): RoleRule | undefined {
+  const config: CompiledConfig = routeOptions.config;
   if (config.replication === undefined) return undefined;
-  return config[compiled] ?? toRoleRule(config.replication, `route ${route}`);
+  const { method, url } = routeOptions;
+  return config[compiled] ?? toRoleRule(config.replication, `route ${String(method)} ${String(url)}`);
 }

@@ -1,4 +1,4 @@
-import { RequestReplication, readyToSeal, type Scope, sealResponse } from '@node-replicated/core/adapter';
+import { readyToSeal, type Scope, sealResponse } from '@node-replicated/core/adapter';
 import { beforeHeaders } from './before-headers.js';
 import { bindToScope } from './bind-to-scope.js';
 import { holdResponse } from './hold-response.js';
@@ -11,7 +11,7 @@ import type { HttpRequest, HttpResponse } from './http-facts.js';
  *
  * The response's headers are watched from the first write on, so a request that only reads pays nothing for it.
  */
-export function attachScope(req: HttpRequest, res: HttpResponse, scope: Scope): RequestReplication {
+export function attachScope(req: HttpRequest, res: HttpResponse, scope: Scope): void {
   scope.session.onFirstWrite = (): void => {
     if (res.headersSent) {
       sealResponse(scope);
@@ -21,5 +21,4 @@ export function attachScope(req: HttpRequest, res: HttpResponse, scope: Scope): 
     holdResponse(res, () => readyToSeal(scope));
   };
   bindToScope(req, res, scope);
-  return new RequestReplication(scope);
 }

@@ -1,6 +1,7 @@
 import { defineReplication, type ReplicationConfig, type ReplicationOptions } from '@node-replicated/core';
 import { openRequest, RequestReplication, runInScope } from '@node-replicated/core/adapter';
 import { attachScope } from './attach-scope.js';
+import { applicationPrototype, boundScope } from './bind-to-scope.js';
 import { HttpFacts, type HttpRequest, type HttpResponse } from './http-facts.js';
 
 /** Middleware in the style of Connect, for any server whose requests and responses are Node's own. */
@@ -25,13 +26,30 @@ export type Replicated<Request extends HttpRequest> = Request & { readonly repli
  */
 export function replicationHandler(options?: ReplicationOptions | ReplicationConfig): ReplicationHandler {
   const config = defineReplication(options);
-  return (req: HttpRequest & { replication?: unknown }, res, next): void => {
-    if (req.replication instanceof RequestReplication) {
+  return (req, res, next): void => {
+    if (boundScope(req) !== undefined) {
       next();
       return;
     }
     const scope = openRequest(config, new HttpFacts(req));
-    req.replication = attachScope(req, res, scope);
-    runInScope(scope, () => next());
+    attachScope(req, res, scope);
+    showReplication(req);
+    runInScope(scope, next);
   };
+}
+
+const shown = new WeakSet<object>();
+
+/** Gives a request its `replication`: where an application has a prototype for its requests, all of them at once. */
+function showReplication(req: HttpRequest): void {
+  const owner = applicationPrototype(req) ?? req;
+  if (shown.has(owner)) return;
+  shown.add(owner);
+  Object.defineProperty(owner, 'replication', {
+    configurable: true,
+    get(this: object): RequestReplication | undefined {
+      const scope = boundScope(this);
+      return scope === undefined ? undefined : new RequestReplication(scope);
+    },
+  });
 }

@@ -94,10 +94,12 @@ export class ReplicatedPool extends pg.Pool {
     const scope = currentScope();
     const decision = scope?.decide(this.#cluster.name) ?? outsideDecision;
     this.#underWay += 1;
-    const result = new Promise<AnyResult>((resolve, reject) => {
+    const result = new Promise<AnyResult>((resolve) => {
+      // Only an error takes the way that gives it the caller's stack; it needs one promise more, to find it.
+      const reject = (error: unknown): void => resolve(Promise.reject(error).catch(rethrow).catch(retrace));
       new StatementRun(this.#context, call, decision, scope?.session, resolve, reject, this.#onEnd).start();
     });
-    if (done === undefined) return result.catch(retrace);
+    if (done === undefined) return result;
     result.then(
       (value) => callUser(() => done(undefined, value)),
       (error: Error) => callUser(() => done(error)),
@@ -201,4 +203,8 @@ function refuseFunction(callback: CallableFunction): undefined {
   const error = new Error('Passing a function as the first parameter to pool.query is not supported');
   setImmediate(() => callback(error));
   return undefined;
+}
+
+function rethrow(error: unknown): never {
+  throw error;
 }

@@ -71,7 +71,7 @@ export class StatementRun {
         if (node !== undefined) this.#readOn(node);
         else this.#fail(error ?? this.#context.cluster.noReader(this.#decision));
       })
-      .catch(this.#fail);
+      .catch((failed: unknown) => this.#fail(failed));
   }
 
   #readOn(node: PgNode): void {
@@ -208,10 +208,10 @@ export class StatementRun {
     this.#resolve(result);
   }
 
-  readonly #fail = (error: unknown): void => {
+  #fail(error: unknown): void {
     this.#finish();
     this.#reject(error);
-  };
+  }
 
   #finish(): void {
     if (this.#counted) this.#session?.endWrite(this.#context.cluster);

@@ -69,8 +69,9 @@ function bindEvents(emitter: EventEmitter): void {
 function around(emit: EventEmitter['emit']): EventEmitter['emit'] {
   return function (this: EventEmitter & Carrier, ...args): boolean {
     const scope = this[carried] ?? this.req?.[carried];
-    if (scope === undefined || currentScope()?.session === scope.session)
-      return Reflect.apply(emit, this, args);
+    // Most events have no listener, so there is nothing that could run in the wrong scope.
+    if (scope === undefined || this.listenerCount(args[0]) === 0) return Reflect.apply(emit, this, args);
+    if (currentScope()?.session === scope.session) return Reflect.apply(emit, this, args);
     return runInScope(scope, () => Reflect.apply(emit, this, args));
   };
 }

@@ -76,7 +76,7 @@ describe.each(versions)('%s', (_, express) => {
     ['res.sendStatus()', (res) => void res.sendStatus(204), 204],
     ['res.sendFile()', (res) => res.sendFile(fileURLToPath(import.meta.url)), 200],
     ['res.format()', (res) => void res.format({ text: () => res.send('x') }), 200],
-  ])('%s waits for the position of what was written', async (_way, send, status) => {
+  ])('%s waits for the position of what was written', async (way, send, status) => {
     const cluster = new SlowCluster();
     const app = express().use(replicationMiddleware({ secret }));
     let response: import('express').Response | undefined;
@@ -93,7 +93,7 @@ describe.each(versions)('%s', (_, express) => {
     const reply = await replied;
     expect(reply.status).toBe(status);
     expect(pinOf(reply)).toContain('main:P1.');
-    if (_way === 'res.sendFile()') expect(reply.body).toContain('res.sendFile()');
+    if (way === 'res.sendFile()') expect(reply.body).toContain('res.sendFile()');
   });
 
   it("a handler that fails after it has answered has answered, although Express' own handler cuts it off", async () => {

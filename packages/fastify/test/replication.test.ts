@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import { PassThrough, Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { setImmediate } from 'node:timers/promises';
@@ -333,5 +334,22 @@ describe('the pin of a Fastify reply', () => {
     const reply = await replied;
     expect([reply.status, reply.body, cluster.asked]).toEqual([200, 'x', 1]);
     expect(reply.cookies).toEqual([expect.stringMatching(/main:P1\./)]);
+  });
+
+  it('is waited for before a reply is sent: nothing has to be held', async () => {
+    const cluster = new SlowCluster();
+    const server = await serverWith();
+    let response: ServerResponse | undefined;
+    server.post('/', async (_request, reply) => {
+      response = reply.raw;
+      await write(cluster);
+      return 'x';
+    });
+    await using site = await serve(server);
+    const replied = site.client.send('POST', '/');
+    await cluster.wasAsked();
+    expect(response?.headersSent).toBe(false);
+    cluster.tell('P1');
+    expect((await replied).body).toBe('x');
   });
 });

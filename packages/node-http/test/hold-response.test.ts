@@ -343,6 +343,12 @@ describe('middleware that compresses', () => {
     pipe: (res) => Readable.from(inParts()).pipe(res),
     pipeline: (res) => pipeline(Readable.from(inParts()), res),
     'pipeline from a generator': (res) => pipeline(inParts, res),
+    'a small part that waits for drain, then the rest': async (res) => {
+      if (!res.write(large.slice(0, 10))) await once(res, 'drain');
+      res.end(large.slice(10));
+    },
+    'a pipeline that begins with a small part': (res) =>
+      pipeline(Readable.from([large.slice(0, 10), large.slice(10)], { objectMode: false }), res),
     'a loop that waits for drain': async (res) => {
       for await (const part of inParts()) if (!res.write(part)) await once(res, 'drain');
       res.end();

@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { onReplicationEvent } from '@node-replicated/core';
+import { currentScope } from '@node-replicated/core/adapter';
 import { expect, it } from 'vitest';
 import { ways } from './headers-contract.js';
 import type { Reply } from './http-client.js';
@@ -163,7 +164,6 @@ export function holdContract({ open, protocol }: Implementation): void {
     const app = rawly(async (_req, res) => {
       await write(cluster);
       res.end('x');
-      const { currentScope } = await import('@node-replicated/core/adapter');
       currentScope()?.session.beginWrite(cluster);
     });
     const late = await lateWritesDuring(async () => {

@@ -25,6 +25,8 @@ export class ClusterWatcher {
   readonly #lag: LagHistory;
   readonly #waiting = new Set<() => void>();
   #topology = emptyTopology;
+  /** The node whose positions the lag is measured by. */
+  #historian: string | undefined;
   #started: Promise<void> = Promise.resolve();
   #settled = false;
   #closed = false;
@@ -150,7 +152,11 @@ export class ClusterWatcher {
     const before = this.#topology;
     this.#topology = judgeTopology(before, this.nodes);
     const { primary } = this.#topology;
-    if (primary?.node !== before.primary?.node) this.#lag.clear();
+    if (primary !== undefined && primary.node !== this.#historian) {
+      // Another node's history begins. One that was only away for a moment goes on with its own.
+      this.#lag.clear();
+      this.#historian = primary.node;
+    }
     if (primary?.node === next.node && next.position !== undefined && next !== previous) {
       this.#lag.record(next.position, next.observedAt ?? this.#options.clock.now());
     }

@@ -80,6 +80,20 @@ export async function where(asker: Asker): Promise<Place> {
   return rows[0] as Place;
 }
 
+/** The table to which these tests write; each row tells which server wrote it. */
+export const notesSchema =
+  'CREATE TABLE notes (id serial PRIMARY KEY, body text, port int DEFAULT inet_server_port())';
+
+/** The statement that writes a note. */
+export function insert(body: string): string {
+  return `INSERT INTO notes (body) VALUES ('${body}')`;
+}
+
+/** The state in which a pool sees a node. */
+export function stateOf(pool: ReplicatedPool, name: string): string | undefined {
+  return pool.status().nodes.find((node) => node.name === name)?.state;
+}
+
 /** One number, straight from a node. */
 export async function numberOn(node: LocalNode, sql: string): Promise<number> {
   const { rows } = await node.query<{ n: unknown }>(sql);

@@ -1,7 +1,7 @@
 import { onReplicationEvent, type ReplicationOptions } from '@node-replicated/core';
 import { type LocalCluster, type LocalNode, startCluster } from '@node-replicated/local-cluster';
 import type { ReplicatedPool } from '@node-replicated/pg';
-import { afterAll, beforeAll, beforeEach, expect, type TestContext, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, type TestContext, test, vi } from 'vitest';
 import { eventually, openPool } from '../integration/stage.js';
 import { finalState, makeTable, openBoard } from './board.js';
 import { check, type Violations } from './checker.js';
@@ -12,6 +12,8 @@ import { visit } from './visitors.js';
 interface Scenario {
   /** @default { forMs: 0 } */
   readonly pin?: ReplicationOptions['pin'];
+  /** @default 200 */
+  readonly sessions?: number;
   /** What happens while visitors write. They go on at least until it is over. */
   readonly meanwhile?: (history: History) => Promise<unknown>;
 }
@@ -24,10 +26,12 @@ interface Run {
 }
 
 const seed = 20_261_120;
-const sessions = 200;
+const crowd = 200;
 /** How long visitors write at least, and how much they do at least where the machine is slow. */
 const busyMs = 2_000;
-const leastOperations = 2_000;
+const leastOperations = 1_500;
+
+vi.setConfig({ testTimeout: 45_000 });
 
 let cluster: LocalCluster;
 let pool: ReplicatedPool;
@@ -103,7 +107,8 @@ test('replicas that are restarted cost nobody a read or a write', async (context
 
 test('without pins visitors do miss their own writes, and the checker finds it', async (context) => {
   await lag(300);
-  const { operations, violations } = await run(context, { pin: false });
+  // Few enough to be answered sooner than replicas catch up, also on a slow machine.
+  const { operations, violations } = await run(context, { pin: false, sessions: 50 });
   expect(violations.readYourWrites.length).toBeGreaterThan(0);
   expect(violations).toMatchObject({ lostWrites: [], doubledWrites: [] });
   expect(failures(operations)).toEqual([]);
@@ -112,7 +117,7 @@ test('without pins visitors do miss their own writes, and the checker finds it',
 /** Lets visitors in, and judges what they have seen. */
 async function run(
   { annotate }: TestContext,
-  { pin = { forMs: 0 }, meanwhile }: Scenario = {},
+  { pin = { forMs: 0 }, sessions = crowd, meanwhile }: Scenario = {},
 ): Promise<Run> {
   const history = new History();
   let lateWrites = 0;
@@ -146,7 +151,7 @@ function expectGood({ operations, violations, lateWrites }: Run): void {
   // Monotonic reads are not promised.
   expect(violations).toMatchObject({ readYourWrites: [], lostWrites: [], doubledWrites: [] });
   expect(lateWrites).toBe(0);
-  expect(operations.filter(({ kind }) => kind === 'write').length).toBeGreaterThan(sessions / 2);
+  expect(operations.filter(({ kind }) => kind === 'write').length).toBeGreaterThan(crowd / 2);
   expect(reasonsOn(operations, 'replica')).toEqual(new Set(['method', 'caught-up']));
 }
 

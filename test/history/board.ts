@@ -1,0 +1,128 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { NodeUse, ReplicationOptions } from '@node-replicated/core';
+import { replicationMiddleware } from '@node-replicated/express';
+import { replication } from '@node-replicated/fastify';
+import type { LocalCluster } from '@node-replicated/local-cluster';
+import type { ReplicatedPool } from '@node-replicated/pg';
+import express from 'express';
+import Fastify from 'fastify';
+import type { StoredVersion } from './checker.js';
+
+/** What a visitor posts: the next version of a key. */
+export interface Item {
+  readonly key: string;
+  readonly n: number;
+}
+
+/** What a visitor is shown. */
+export interface Page {
+  /** The newest version of the key, 0 when there is none. */
+  readonly highest: number;
+  readonly node: string | undefined;
+  readonly reason: string | undefined;
+}
+
+/** A site on two frameworks over one pool. */
+export interface Board extends AsyncDisposable {
+  /** Where Express serves it, and where Fastify does. */
+  readonly urls: readonly string[];
+}
+
+interface Site extends AsyncDisposable {
+  readonly url: string;
+}
+
+/** Makes the table anew. No constraint forbids a version to be there twice: that is what is looked for. */
+export async function makeTable(cluster: LocalCluster): Promise<void> {
+  await cluster.primary.query('DROP TABLE IF EXISTS item');
+  await cluster.primary.query('CREATE TABLE item (key text NOT NULL, n integer NOT NULL)');
+  await cluster.primary.query('CREATE INDEX ON item (key, n)');
+}
+
+/** What the primary holds. */
+export async function finalState(cluster: LocalCluster): Promise<readonly StoredVersion[]> {
+  const { rows } = await cluster.primary.query<StoredVersion>(
+    'SELECT key, n AS value, count(*)::int AS copies FROM item GROUP BY key, n',
+  );
+  return rows;
+}
+
+/**
+ * Opens the board on both frameworks.
+ *
+ * @param pin `false` switches pins off
+ */
+export async function openBoard(pool: ReplicatedPool, pin: ReplicationOptions['pin']): Promise<Board> {
+  const options: ReplicationOptions = {
+    secret: 'the secret of this board is long enough',
+    ...(pin !== undefined && { pin }),
+  };
+  const sites = [await serveExpress(pool, options), await serveFastify(pool, options)];
+  return {
+    urls: sites.map(({ url }) => url),
+    async [Symbol.asyncDispose]() {
+      await Promise.all(sites.map((site) => site[Symbol.asyncDispose]()));
+    },
+  };
+}
+
+async function serveExpress(pool: ReplicatedPool, options: ReplicationOptions): Promise<Site> {
+  const app = express();
+  app.use(replicationMiddleware(options));
+  app.use(express.json());
+  app.get('/items', async (req, res) => {
+    const highest = await newest(pool, String(req.query.key));
+    res.json(page(highest, req.replication.nodes));
+  });
+  app.post('/items', async (req, res) => {
+    await insert(pool, req.body as Item);
+    res.status(201).json(page(0, req.replication.nodes));
+  });
+  app.use((error: Error, _req: express.Request, res: express.Response, _next: express.NextFunction) => {
+    res.status(500).send(String(error));
+  });
+  const server = createServer(app);
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((done) => server.close(done));
+    },
+  };
+}
+
+async function serveFastify(pool: ReplicatedPool, options: ReplicationOptions): Promise<Site> {
+  const server = Fastify({ forceCloseConnections: true });
+  await server.register(replication, options);
+  server.get<{ Querystring: { key: string } }>('/items', async (request) => {
+    const highest = await newest(pool, request.query.key);
+    return page(highest, request.replication.nodes);
+  });
+  server.post<{ Body: Item }>('/items', async (request, reply) => {
+    await insert(pool, request.body);
+    return reply.code(201).send(page(0, request.replication.nodes));
+  });
+  const url = await server.listen({ host: '127.0.0.1', port: 0 });
+  return { url, [Symbol.asyncDispose]: async () => server.close() };
+}
+
+async function newest(pool: ReplicatedPool, key: string): Promise<number> {
+  const { rows } = await pool.query<{ highest: number | null }>(
+    'SELECT max(n) AS highest FROM item WHERE key = $1',
+    [key],
+  );
+  return rows[0]?.highest ?? 0;
+}
+
+async function insert(pool: ReplicatedPool, { key, n }: Item): Promise<void> {
+  await pool.query('INSERT INTO item (key, n) VALUES ($1, $2)', [key, n]);
+}
+
+/** Where a statement was tried on several nodes, the last one has served it. */
+function page(highest: number, nodes: readonly NodeUse[]): Page {
+  const served = nodes.at(-1);
+  return { highest, node: served?.node, reason: served?.reason };
+}

@@ -1,0 +1,132 @@
+import { Agent } from 'node:http';
+import { setTimeout as think } from 'node:timers/promises';
+import type { Item, Page } from './board.js';
+import { type Answer, Browser } from './browser.js';
+import type { History, Operation, Outcome } from './history.js';
+import { seededRandom } from './seeded-random.js';
+
+export interface VisitOptions {
+  /** Where the site is served; sessions are split between the addresses. */
+  readonly urls: readonly string[];
+  /** How many visitors there are. Each has two tabs, which share its cookies. */
+  readonly sessions: number;
+  readonly seed: number;
+  readonly history: History;
+  /** Whether visitors still write. Once they do not, each tab stays until a replica has served it. */
+  readonly busy: () => boolean;
+}
+
+/** What all tabs of a session have in common. */
+interface Visitor {
+  readonly session: string;
+  readonly browser: Browser;
+  /** One key per tab: only that tab writes it, so a key's versions follow each other. */
+  readonly keys: readonly string[];
+  /** How likely it is that the next step is a write; as a read follows it, 10 to 20 % of all are writes. */
+  readonly writes: number;
+}
+
+const longestThinkMs = 120;
+/** An idle primary writes something every 15 s, and some positions are reached only then. */
+const longestReturnMs = 20_000;
+
+/** Sends visitors to a site, and resolves when all of them have left. */
+export async function visit({ urls, sessions, seed, history, busy }: VisitOptions): Promise<void> {
+  const random = seededRandom(seed);
+  const agent = new Agent({ keepAlive: true });
+  try {
+    const tabs = Array.from({ length: sessions }, (_, index) => {
+      const session = `session-${index}`;
+      const visitor: Visitor = {
+        session,
+        browser: new Browser(urls[index % urls.length] ?? '', agent),
+        keys: [`${session}/left`, `${session}/right`],
+        writes: 0.12 + 0.13 * random(),
+      };
+      return visitor.keys.map((key) => new Tab(visitor, key, seededRandom(random() * 2 ** 32), history));
+    });
+    await Promise.all(tabs.flat().map((tab) => tab.stay(busy)));
+  } finally {
+    agent.destroy();
+  }
+}
+
+/** A tab of a visitor's browser: it does one thing after the other. */
+class Tab {
+  readonly #visitor: Visitor;
+  readonly #key: string;
+  readonly #random: () => number;
+  readonly #history: History;
+  #version = 0;
+
+  constructor(visitor: Visitor, key: string, random: () => number, history: History) {
+    this.#visitor = visitor;
+    this.#key = key;
+    this.#random = random;
+    this.#history = history;
+  }
+
+  async stay(busy: () => boolean): Promise<void> {
+    await this.#think();
+    while (busy()) {
+      if (this.#random() < this.#visitor.writes) {
+        await this.#write();
+        await this.#read(this.#key);
+      } else {
+        await this.#readAny();
+      }
+      await this.#think();
+    }
+    const began = performance.now();
+    while ((await this.#readAny()).node === 'primary') {
+      if (performance.now() - began > longestReturnMs) {
+        throw new Error(`${this.#visitor.session} has never been served by a replica again.`);
+      }
+      await this.#think();
+    }
+  }
+
+  #think(): Promise<void> {
+    return think(this.#random() * longestThinkMs);
+  }
+
+  #write(): Promise<Operation> {
+    this.#version += 1;
+    const item: Item = { key: this.#key, n: this.#version };
+    return this.#record(
+      'write',
+      this.#key,
+      async () => {
+        const { node, reason } = expectPage(await this.#visitor.browser.post('/items', item), 201);
+        return { value: item.n, node, reason, failure: undefined };
+      },
+      item.n,
+    );
+  }
+
+  /** What the other tab has written belongs to the session as well. */
+  #readAny(): Promise<Operation> {
+    const { keys } = this.#visitor;
+    return this.#read(keys[Math.floor(this.#random() * keys.length)] ?? this.#key);
+  }
+
+  #read(key: string): Promise<Operation> {
+    return this.#record('read', key, async () => {
+      const path = `/items?key=${encodeURIComponent(key)}`;
+      const { highest, node, reason } = expectPage(await this.#visitor.browser.get(path), 200);
+      return { value: highest, node, reason, failure: undefined };
+    });
+  }
+
+  #record(kind: Operation['kind'], key: string, act: () => Promise<Outcome>, value = 0): Promise<Operation> {
+    const failed = (error: unknown): Outcome => {
+      return { value, node: undefined, reason: undefined, failure: String(error) };
+    };
+    return this.#history.record({ session: this.#visitor.session, kind, key }, () => act().catch(failed));
+  }
+}
+
+function expectPage({ status, body }: Answer, expected: number): Page {
+  if (status !== expected) throw new Error(`${status}: ${body}`);
+  return JSON.parse(body) as Page;
+}

@@ -41,7 +41,7 @@ describe('a primary and two replicas', () => {
     it('a read that is under way on it is answered by another', async () => {
       for (const kind of ['pool', 'lease']) {
         const slow = duringGet(async () => {
-          const sql = 'SELECT inet_server_port() AS port, pg_sleep(0.5)';
+          const sql = 'SELECT inet_server_port() AS port, pg_sleep(2)';
           if (kind === 'pool') return (await pool.query(sql)).rows[0]?.port;
           const client = await pool.connect();
           return client

@@ -15,6 +15,24 @@ export function parseLsn(text: string): bigint {
   return (BigInt(`0x${high}`) << 32n) | BigInt(`0x${low}`);
 }
 
+/** The headers of a page of the log, and of the first page of each of its files, in bytes. */
+const pageHeader = 24n;
+const fileHeader = 40n;
+
+/**
+ * Where the last record of the log ends, given where the next one will begin. The two differ when a record ends
+ * exactly with a page: then the next one begins behind the next page's header, at a place that no standby reaches
+ * before there is one (PostgreSQL, `src/backend/access/transam/xlog.c`, XLogBytePosToRecPtr).
+ *
+ * @param next `pg_current_wal_insert_lsn()`
+ * @param fileBytes `wal_segment_size`
+ * @param pageBytes `wal_block_size`
+ */
+export function endOfLastRecord(next: bigint, fileBytes: bigint, pageBytes: bigint): bigint {
+  if (next % fileBytes === fileHeader) return next - fileHeader;
+  return next % pageBytes === pageHeader ? next - pageHeader : next;
+}
+
 /** A position as a pin carries it: three numbers to the base 36. */
 export function formatPosition({ systemIdentifier, timeline, lsn }: PgPosition): Position {
   return `${systemIdentifier.toString(36)}-${timeline.toString(36)}-${lsn.toString(36)}`;

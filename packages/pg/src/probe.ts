@@ -2,7 +2,16 @@ import { Socket } from 'node:net';
 import type { Observation, Position, Prober } from '@node-replicated/core/cluster';
 import pg from 'pg';
 import { setRef } from './connection-use.js';
-import { formatPosition, parseLsn } from './lsn.js';
+import { endOfLastRecord, formatPosition, parseLsn } from './lsn.js';
+
+/** The sizes of the log's files and pages. */
+const logSizes = `pg_size_bytes(current_setting('wal_segment_size'))::text AS file_bytes,
+         current_setting('wal_block_size') AS page_bytes`;
+
+interface LogSizes {
+  readonly file_bytes: string;
+  readonly page_bytes: string;
+}
 
 /**
  * What a node says of itself. A standby's timeline is the newest of what it receives, what it must at least
@@ -10,6 +19,7 @@ import { formatPosition, parseLsn } from './lsn.js';
  */
 const question = `
   SELECT pg_is_in_recovery() AS standby,
+         ${logSizes},
          (SELECT system_identifier::text FROM pg_control_system()) AS system,
          CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()
               ELSE pg_current_wal_insert_lsn() END::text AS lsn,
@@ -24,13 +34,14 @@ const question = `
 
 /** Where the primary is: at or after every commit that has returned. A standby refuses the question. */
 const positionQuestion = `
-  SELECT (SELECT system_identifier::text FROM pg_control_system()) AS system,
+  SELECT ${logSizes},
+         (SELECT system_identifier::text FROM pg_control_system()) AS system,
          pg_current_wal_insert_lsn()::text AS lsn,
          ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::int::text AS timeline`;
 
-type WrittenAnswer = Record<'system' | 'lsn' | 'timeline', string>;
+type WrittenAnswer = LogSizes & Record<'system' | 'lsn' | 'timeline', string>;
 
-interface Answer {
+interface Answer extends LogSizes {
   readonly standby: boolean;
   readonly system: string | null;
   readonly lsn: string | null;
@@ -77,7 +88,7 @@ export class PgProber implements Prober {
     });
     try {
       const answer = await Promise.race([link.ask<WrittenAnswer>(positionQuestion), late]);
-      return answer === undefined ? undefined : toPosition(answer);
+      return answer === undefined ? undefined : toWritten(answer);
     } catch {
       return undefined;
     } finally {
@@ -129,21 +140,30 @@ class Link {
   }
 }
 
-function toPosition({ system, lsn, timeline }: WrittenAnswer): Position {
-  return formatPosition({
-    systemIdentifier: BigInt(system),
-    timeline: Number(timeline),
-    lsn: parseLsn(lsn),
-  });
+/** The position of a primary, whose next record is still to come. */
+function toWritten(answer: WrittenAnswer): Position {
+  const { system, lsn, timeline, file_bytes, page_bytes } = answer;
+  return toPosition(system, timeline, endOfLastRecord(parseLsn(lsn), BigInt(file_bytes), BigInt(page_bytes)));
 }
 
-function toObservation({ standby, system, lsn, timeline, streaming }: Answer): Observation {
-  const known = system !== null && lsn !== null && timeline !== null;
+function toPosition(system: string, timeline: string, lsn: bigint): Position {
+  return formatPosition({ systemIdentifier: BigInt(system), timeline: Number(timeline), lsn });
+}
+
+function toObservation(answer: Answer): Observation {
+  const { standby, system, timeline, streaming } = answer;
   return {
     role: standby ? 'replica' : 'primary',
     systemIdentifier: system ?? undefined,
     timeline: timeline === null ? undefined : Number(timeline),
-    position: known ? toPosition({ system, lsn, timeline }) : undefined,
+    position: observedPosition(answer),
     streaming: streaming === null ? undefined : streaming === 'true',
   };
+}
+
+function observedPosition({ standby, system, lsn, timeline, ...sizes }: Answer): Position | undefined {
+  if (system === null || lsn === null || timeline === null) return undefined;
+  return standby
+    ? toPosition(system, timeline, parseLsn(lsn))
+    : toWritten({ system, lsn, timeline, ...sizes });
 }

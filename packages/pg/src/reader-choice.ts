@@ -110,13 +110,16 @@ export class ReaderChoice {
     without?: Without,
   ): Promise<PgNode | undefined> {
     const { watcher, settings } = this.#sources;
-    if (watcher.settled && this.#mayCatchUp(decision)) {
+    if (!watcher.settled) {
+      const found = await watcher.waitFor(() => this.now(decision, session, without), 0);
+      if (found !== undefined) return found;
+    }
+    if (this.#mayCatchUp(decision)) {
       const found = (await this.#awaitCaughtUp(decision, session, without)) ?? this.#primary(without);
       if (found !== undefined) return found;
     }
-    if (watcher.settled) void watcher.checkAll();
-    const look = (): PgNode | undefined =>
-      this.now(decision, session, without) ?? (watcher.settled ? this.#primary(without) : undefined);
+    void watcher.checkAll();
+    const look = (): PgNode | undefined => this.now(decision, session, without) ?? this.#primary(without);
     return watcher.waitFor(look, settings.waitMs);
   }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatPosition, hasReached, parseLsn, parsePosition } from '../src/lsn.js';
+import { endOfLastRecord, formatPosition, hasReached, parseLsn, parsePosition } from '../src/lsn.js';
 
 const highest = (1n << 64n) - 1n;
 
@@ -45,6 +45,19 @@ describe('parseLsn', () => {
       const lsn = some.next().value as bigint;
       expect(parseLsn(written(lsn))).toBe(lsn);
     }
+  });
+});
+
+describe('the end of the last record', () => {
+  const end = (next: string): string => written(endOfLastRecord(parseLsn(next), 16n * 1024n * 1024n, 8192n));
+
+  it.each([
+    ['is where the next one begins', '0/1D79F00', '0/1D79F00'],
+    ['lies before the header of a page that the next one begins', '0/1D7A018', '0/1D7A000'],
+    ['lies before the header of a file that the next one begins', '0/2000028', '0/2000000'],
+    ['may be the first byte behind a header and a record', '0/1D7A020', '0/1D7A020'],
+  ])('%s', (_, next, last) => {
+    expect(end(next)).toBe(last);
   });
 });
 

@@ -61,7 +61,7 @@ export class ClusterWatcher {
     return this.#settled;
   }
 
-  /** Begins to watch, and settles once every node has been looked at. Nodes whose lag could not be told before the primary was seen are looked at twice. */
+  /** Begins to watch, and settles once every node has been looked at. Nodes that were slow, or whose lag could not be told before the primary was seen, are looked at twice. */
   start(): Promise<void> {
     this.#started = this.#look().finally(() => {
       this.#settled = true;
@@ -72,7 +72,10 @@ export class ClusterWatcher {
 
   async #look(): Promise<void> {
     await this.checkAll();
-    const unclear = this.nodes.filter((node) => node.position !== undefined && node.lagMs === undefined);
+    const unclear = this.nodes.filter(
+      ({ state, position, lagMs }) =>
+        state === 'connecting' || (position !== undefined && lagMs === undefined),
+    );
     await Promise.all(unclear.map(({ node }) => this.#monitors.get(node)?.check()));
   }
 

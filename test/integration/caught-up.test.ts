@@ -37,6 +37,20 @@ test('a read after a write is served by a replica that has replayed it', async (
   ]);
 });
 
+test('a client that is released right before the response leaves names the position of its transaction', async () => {
+  const pool = open();
+  const scope = openRequest(config, { method: 'POST', path: '/notes', headers: {}, secure: false });
+  await runInScope(scope, async () => {
+    const client = await pool.connect();
+    await client.query('BEGIN');
+    await client.query('INSERT INTO notes DEFAULT VALUES');
+    await client.query('COMMIT');
+    client.release();
+    await readyToSeal(scope);
+  });
+  expect(scope.session.written.get('main')).toEqual({ position: expect.any(String) });
+});
+
 test('while no replica has replayed the write, its client reads from the primary, and others from a replica', async () => {
   const pool = open();
   await read(pool);

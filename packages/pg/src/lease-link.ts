@@ -2,6 +2,7 @@ import type pg from 'pg';
 import type { Checkout } from './checkout.js';
 import { destroyConnection, giveBack, sendStatement, whenQuiet } from './connection-use.js';
 import type { PgNode } from './node.js';
+import { isServersAnswer } from './sqlstate.js';
 import type { AnyResult, StatementCall } from './statement-call.js';
 
 /** How long, in ms, a cursor or stream may go on after its client was released. */
@@ -16,6 +17,8 @@ export class LeaseLink {
   readonly onPrimary: boolean;
   readonly #release: (error?: Error) => void;
   #quiet = true;
+  /** Statements that the server has not answered yet. */
+  #unanswered = 0;
   #ownProtocol = false;
   #lost: Error | undefined;
 
@@ -36,6 +39,11 @@ export class LeaseLink {
     return this.#lost;
   }
 
+  /** Whether all that was sent has been answered, so that nothing can still take effect. */
+  get answered(): boolean {
+    return this.#unanswered === 0 && !this.#ownProtocol;
+  }
+
   /** Whether a transaction is open. Exact only while nothing is under way. */
   get inTransaction(): boolean {
     return this.client.getTransactionStatus() !== 'I';
@@ -44,7 +52,11 @@ export class LeaseLink {
   /** Sends a statement, and calls back once with its outcome. */
   send(call: StatementCall, done: (error: unknown, result?: AnyResult) => void): void {
     this.#quiet = false;
-    sendStatement(this.client, call, done);
+    this.#unanswered += 1;
+    sendStatement(this.client, call, (error, result) => {
+      if (error === undefined || isServersAnswer(error)) this.#unanswered -= 1;
+      done(error, result);
+    });
   }
 
   /** Hands over a cursor, a stream or a COPY, which talks to the connection itself. */

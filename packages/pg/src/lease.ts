@@ -79,7 +79,10 @@ export class Lease {
       this.#releaseError = error instanceof Error ? error : new Error('The connection was given up.');
       this.#link?.abandon(this.#releaseError);
     } else this.#link?.expectEnd();
-    if (!this.#pumping) void this.#end();
+    if (this.#pumping) return;
+    // A response may be sent right after this, and its pin must not take the writes for unfinished.
+    if (this.#link?.answered !== false) this.#writes.close();
+    void this.#end();
   }
 
   async #pump(): Promise<void> {
@@ -288,9 +291,12 @@ export class Lease {
   }
 
   async #end(): Promise<void> {
-    await this.#unbind(this.#releaseError);
-    this.#writes.close();
-    this.#hooks.onClosed();
+    try {
+      await this.#unbind(this.#releaseError);
+    } finally {
+      this.#writes.close();
+      this.#hooks.onClosed();
+    }
   }
 
   #note({ node, onPrimary, session }: LeaseLink, job: LeaseJob, reason: Reason): void {

@@ -48,7 +48,7 @@ test('a client that is released right before the response leaves names the posit
     client.release();
     await readyToSeal(scope);
   });
-  expect(scope.session.written.get('main')).toEqual({ position: expect.any(String) });
+  expect(scope.session.moves.get('main')).toEqual({ position: expect.any(String) });
 });
 
 test('while no replica has replayed the write, its client reads from the primary, and others from a replica', async () => {
@@ -119,7 +119,7 @@ test('requests that wait at one moment share the query for the position', async 
   const positions = await Promise.all(
     scopes.map(async (scope) => {
       await readyToSeal(scope);
-      return scope.session.written.get('main');
+      return scope.session.moves.get('main');
     }),
   );
   expect(new Set(positions.map((mark) => JSON.stringify(mark))).size).toBeLessThanOrEqual(2);
@@ -145,7 +145,7 @@ async function writeWithin(pool: ReplicatedPool): Promise<Scope> {
 async function write(pool: ReplicatedPool): Promise<string> {
   const scope = await writeWithin(pool);
   await readyToSeal(scope);
-  return (sealResponse(scope) ?? '').split(';')[0] ?? '';
+  return (sealResponse(scope)?.cookie ?? '').split(';')[0] ?? '';
 }
 
 async function read(

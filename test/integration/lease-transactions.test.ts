@@ -128,12 +128,12 @@ describe('a client leased in a POST request', () => {
       const client = await pool.connect();
       await client.query('BEGIN');
       await client.query("INSERT INTO notes (body) VALUES ('open')");
-      expect(scope.session.written.get('main')).toBe('unknown');
+      expect(scope.session.moves.get('main')).toBe('unknown');
       await client.query('COMMIT');
       client.release();
       await eventually('the write is over', async () => {
         await scope.session.takePositions();
-        return scope.session.written.get('main') !== 'unknown';
+        return scope.session.moves.get('main') !== 'unknown';
       });
     });
   });

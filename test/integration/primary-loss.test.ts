@@ -71,7 +71,7 @@ describe('a primary and two replicas', () => {
       const own = await openPool(cluster, { name: 'pinned', failoverWaitMs: 300 });
       const post = request('POST');
       await during(post, () => own.query('SELECT 1'));
-      const cookie = sealResponse(post)?.split(';', 1).join() ?? '';
+      const cookie = sealResponse(post)?.cookie?.split(';', 1).join() ?? '';
       await cluster.primary.kill();
       await eventually('it is read-only', () => own.status().readOnly);
       const pinned = request('GET', { cookie });

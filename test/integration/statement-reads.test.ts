@@ -116,7 +116,7 @@ describe('reads on the primary', () => {
   async function pinnedGet(): Promise<ReturnType<typeof request>> {
     const post = request('POST');
     await during(post, () => pool.query('SELECT 1'));
-    const cookie = sealResponse(post)?.split(';', 1).join() ?? '';
+    const cookie = sealResponse(post)?.cookie?.split(';', 1).join() ?? '';
     return request('GET', { cookie });
   }
 });

@@ -4,10 +4,11 @@
 export { badOption } from './bad-option.js';
 export { type Cluster, registerCluster } from './cluster-registry.js';
 export { eventChannel, publish } from './events.js';
-export { openRequest, RequestReplication, readyToSeal, sealResponse } from './lifecycle.js';
+export { openRequest, RequestReplication, readyToSeal, type Seal, sealResponse } from './lifecycle.js';
 export { clusterNamePattern } from './pin.js';
 export { type Decision, outsideDecision, type Reason, requiresPosition } from './policy.js';
+export type { RequestFacts } from './request-facts.js';
 export { toRoleRule } from './role.js';
 export { type RoleSwitch, toRoleSwitch } from './role-switch.js';
 export { currentScope, runInScope, runWithSwitch, type Scope } from './scope.js';
-export type { RequestFacts, Session } from './session.js';
+export type { Session } from './session.js';

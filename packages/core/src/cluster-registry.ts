@@ -13,6 +13,13 @@ export interface Cluster {
    * @returns undefined when it cannot be had in time; it never rejects
    */
   currentPosition?(): Promise<Position | undefined>;
+  /**
+   * A position at or after everything that a node has shown until now. Absent where the engine has no positions.
+   *
+   * @param node the node's name
+   * @returns undefined when it cannot be had in time; it never rejects
+   */
+  shownPosition?(node: string): Promise<Position | undefined>;
   /** Tells which of two positions of this cluster reaches further. */
   readonly hasReached?: HasReached;
 }
@@ -32,6 +39,12 @@ export function registerCluster(cluster: Cluster): () => void {
   return () => {
     clusters.delete(cluster);
   };
+}
+
+/** How positions of a cluster are compared; undefined where no pool of that name is in this process. */
+export function hasReachedOf(name: string): HasReached | undefined {
+  for (const cluster of clusters) if (cluster.name === name) return cluster.hasReached;
+  return undefined;
 }
 
 /** Whether any cluster of this process has no primary just now. */

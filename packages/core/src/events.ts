@@ -1,5 +1,5 @@
 import { type Channel, channel } from 'node:diagnostics_channel';
-import type { PinFault } from './pin.js';
+import type { PinFault } from './pin-token.js';
 import type { Reason } from './policy.js';
 import type { Role } from './role.js';
 
@@ -9,6 +9,8 @@ export interface ReplicationEvents {
   statement: StatementEvent;
   /** A pin that came with a request was ignored. */
   'pin-ignored': { readonly fault: PinFault };
+  /** The pin store could not be asked, or did not take a pin: the client counts as pinned meanwhile. */
+  'pin-store-failed': { readonly operation: 'get' | 'advance'; readonly error: string };
   /** A write began, or was still under way, when the response headers had left: no pin could name its position. */
   'late-write': { readonly cluster: string; readonly request: string | undefined };
   /** A statement in a replica scope turned out to write. */

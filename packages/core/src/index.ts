@@ -1,4 +1,5 @@
 export type { PinCookieOptions } from './cookie-options.js';
+export type { Durability } from './durability.js';
 export { type ErrorCode, errorCodes, ReplicationError } from './errors.js';
 export {
   type NodeChangedEvent,
@@ -15,6 +16,9 @@ export {
   type ReplicationOptions,
 } from './options.js';
 export type { Overrides } from './overrides.js';
+export type { PinStoreOptions } from './pin-keeper.js';
+export { exportPin, type RunWithPinOptions, runWithPin } from './pin-passing.js';
+export { MemoryPinStore, type PinStore } from './pin-store.js';
 export type { Decision, Reason } from './policy.js';
 export type { Consistency, Role, RoleName, RoleRule, RoleRuleInput } from './role.js';
 export {

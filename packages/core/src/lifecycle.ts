@@ -1,11 +1,13 @@
 import { isReadOnly } from './cluster-registry.js';
 import type { ReplicationConfig } from './options.js';
-import { advancePin } from './pin.js';
+import type { Pin } from './pin.js';
 import { pinCookie } from './pin-cookie.js';
+import { encodePin } from './pin-token.js';
 import type { Reason } from './policy.js';
+import type { RequestFacts } from './request-facts.js';
 import type { Role } from './role.js';
 import { currentScope, Scope, stateOf } from './scope.js';
-import { type NodeUse, type RequestFacts, Session } from './session.js';
+import { type NodeUse, Session } from './session.js';
 
 /**
  * Opens the scope of a request. It decides nothing yet: decorators and route settings come later.
@@ -13,7 +15,7 @@ import { type NodeUse, type RequestFacts, Session } from './session.js';
  * @param rule what the route's own settings force, where the framework knows them this early
  */
 export function openRequest(config: ReplicationConfig, facts: RequestFacts, rule?: Scope['rule']): Scope {
-  return new Scope(new Session(config, facts), rule);
+  return new Scope(new Session({ config, facts }), rule);
 }
 
 /**
@@ -23,20 +25,40 @@ export function openRequest(config: ReplicationConfig, facts: RequestFacts, rule
  * @returns undefined when there is nothing to wait for, as for every request that has not written
  */
 export function readyToSeal({ session }: Scope): Promise<unknown> | undefined {
-  return session.takePositions();
+  return session.settle();
+}
+
+/** What a response says of replication, besides what the application says. */
+export interface Seal {
+  /** A `Set-Cookie` value, to stand beside the application's own. */
+  readonly cookie: string | undefined;
+  /** A header that carries the pin. */
+  readonly token: { readonly name: string; readonly value: string } | undefined;
+  /** Whether caches must not share the response, unless the application says otherwise. */
+  readonly isPrivate: boolean;
 }
 
 /**
  * To be called when the response headers are about to leave. From then on, writes of this request are late.
  *
- * @returns the `Set-Cookie` value that pins the client, or undefined when the request has not written
+ * @returns what pins the client; undefined when the request did nothing that moves its pin
  */
-export function sealResponse({ session }: Scope): string | undefined {
-  const { config, facts, written } = session;
+export function sealResponse({ session }: Scope): Seal | undefined {
+  const { config, facts, movedPin } = session;
   session.sealHeaders();
-  if (written.size === 0 || config === undefined || facts === undefined || config.pin === false)
-    return undefined;
-  return pinCookie(advancePin(session.pin, written, config.now()), config, facts.secure);
+  if (movedPin === undefined || config === undefined || facts === undefined) return undefined;
+  return sealWith(movedPin, config, facts);
+}
+
+function sealWith(pin: Pin, config: ReplicationConfig, facts: RequestFacts): Seal | undefined {
+  const { pin: times, cookie, tokenHeader, signer, monotonicReads } = config;
+  if (times === false) return undefined;
+  const token = encodePin(pin, signer);
+  return {
+    cookie: cookie === false ? undefined : pinCookie(token, cookie, times.maxAgeMs, facts.secure),
+    token: tokenHeader === false ? undefined : { name: tokenHeader, value: token },
+    isPrivate: monotonicReads,
+  };
 }
 
 /** What a handler sees as `req.replication` or `request.replication`. */

@@ -6,7 +6,8 @@ import {
   tokenShape,
 } from './cookie-options.js';
 import { compileOverrides, type Overrides, type OverrideTable } from './overrides.js';
-import type { PinTimes } from './pin.js';
+import { PinKeeper, type PinStoreOptions } from './pin-keeper.js';
+import type { PinTimes } from './pin-mark.js';
 import { resolveSigner } from './secrets.js';
 import type { Signer } from './signer.js';
 
@@ -19,8 +20,20 @@ export interface ReplicationOptions {
   readonly secret?: string | readonly string[];
   /** How long a client that wrote is kept on the primary; `false` switches pins off. @default {} */
   readonly pin?: PinOptions | false;
-  /** The cookie that carries the pin. @default {} */
-  readonly cookie?: PinCookieOptions;
+  /** The cookie that carries the pin; `false` for none. @default {} */
+  readonly cookie?: PinCookieOptions | false;
+  /**
+   * Pins also move when a client reads, so that it never sees less than it has seen: no response to a request that
+   * asked a database may be shared by a cache then. @default false
+   */
+  readonly monotonicReads?: boolean;
+  /**
+   * The request and response header that carries the pin, for clients that keep no cookies; `true` stands for
+   * `Replication-Token`. @default false
+   */
+  readonly tokenHeader?: string | boolean;
+  /** Where pins of clients are kept that can carry nothing. @default none */
+  readonly pinStore?: PinStoreOptions;
   /** HTTP methods that only read. @default ['GET', 'HEAD'] */
   readonly safeMethods?: readonly string[];
   /** Routes that do not follow their method. @default {} */
@@ -45,7 +58,11 @@ export interface PinOptions {
 /** Resolved options, made by {@link defineReplication}. */
 export interface ReplicationConfig {
   readonly pin: PinTimes | false;
-  readonly cookie: PinCookieSettings;
+  readonly cookie: PinCookieSettings | false;
+  readonly monotonicReads: boolean;
+  /** In small letters. */
+  readonly tokenHeader: string | false;
+  readonly pinKeeper: PinKeeper | undefined;
   readonly safeMethods: ReadonlySet<string>;
   readonly overrides: OverrideTable;
   readonly forceHeader: string | false;
@@ -59,6 +76,9 @@ const known: ReadonlySet<string> = new Set<keyof ReplicationOptions>([
   'secret',
   'pin',
   'cookie',
+  'monotonicReads',
+  'tokenHeader',
+  'pinStore',
   'safeMethods',
   'overrides',
   'forceHeader',
@@ -78,19 +98,35 @@ export function defineReplication(options: ReplicationOptions | ReplicationConfi
   const pin = pinTimes(options.pin);
   const config: ReplicationConfig = Object.freeze({
     pin,
-    cookie: resolveCookie(options.cookie, production),
+    cookie: options.cookie === false ? false : resolveCookie(options.cookie, production),
+    monotonicReads: monotonicReads(options.monotonicReads),
+    tokenHeader: headerName(
+      'tokenHeader',
+      options.tokenHeader === true ? 'Replication-Token' : options.tokenHeader,
+    ),
+    pinKeeper: options.pinStore === undefined ? undefined : new PinKeeper(options.pinStore),
     safeMethods: safeMethods(options.safeMethods),
     overrides: overrideTable(options.overrides),
-    forceHeader: forceHeader(options.forceHeader),
+    forceHeader: headerName('forceHeader', options.forceHeader),
     signer: resolveSigner(options.secret, production, pin !== false),
     now: clock(options.now),
   });
+  requirePins(config);
   made.add(config);
   return config;
 }
 
 function isConfig(options: object): options is ReplicationConfig {
   return made.has(options);
+}
+
+/** Without pins, what carries or moves them has nothing to do: that is rather a mistake than a wish. */
+function requirePins({ pin, monotonicReads, tokenHeader, pinKeeper }: ReplicationConfig): void {
+  if (pin !== false) return;
+  const given = { monotonicReads, tokenHeader, pinStore: pinKeeper };
+  for (const [name, value] of Object.entries(given)) {
+    if (value !== false && value !== undefined) throw badOption(name, 'needs pins, and pin is false');
+  }
 }
 
 function pinTimes(pin: PinOptions | false = {}): PinTimes | false {
@@ -124,11 +160,16 @@ function overrideTable(overrides: Overrides = {}): OverrideTable {
   return compileOverrides(overrides);
 }
 
-function forceHeader(name: string | false = false): string | false {
+function headerName(option: string, name: string | false = false): string | false {
   if (name === false) return false;
   if (typeof name !== 'string' || !tokenShape.test(name))
-    throw badOption('forceHeader', 'must be a header name or false');
+    throw badOption(option, 'must be a header name or false');
   return name.toLowerCase();
+}
+
+function monotonicReads(given: boolean = false): boolean {
+  if (typeof given !== 'boolean') throw badOption('monotonicReads', 'must be true or false');
+  return given;
 }
 
 function clock(now: () => number = Date.now): () => number {

@@ -1,43 +1,27 @@
 import { stringifySetCookie } from 'cookie';
-import { publish } from './events.js';
-import type { ReplicationConfig } from './options.js';
-import { advancePin, decodePin, encodePin, type Pin } from './pin.js';
+import type { PinCookieSettings } from './cookie-options.js';
 
 /**
- * Finds the pin among a request's cookies. A cookie that nobody here signed is ignored, counted and reported,
- * and never hides one that was: where several carry the name, every valid one counts.
+ * The `Set-Cookie` value that hands a token to the client.
  *
- * @param header the `Cookie` header as it came
- * @param now ms since the epoch
+ * @param maxAgeMs how long the client shall keep it
  */
-export function readPinCookie(
-  header: string | undefined,
-  config: ReplicationConfig,
-  now: number,
-): Pin | undefined {
-  if (header === undefined || config.pin === false || !header.includes(config.cookie.name)) return undefined;
-  let found: Pin | undefined;
-  for (const token of tokensIn(header, `${config.cookie.name}=`)) {
-    const pin = decodePin(token, config.signer, config.pin, now);
-    if (typeof pin === 'string') publish('pin-ignored', { fault: pin });
-    else found = found === undefined ? pin : union(found, pin);
-  }
-  return found;
-}
-
-/** The `Set-Cookie` value that hands a pin to the client. */
-export function pinCookie(pin: Pin, config: ReplicationConfig, overHttps: boolean): string {
-  const { name, path, domain, sameSite, secure } = config.cookie;
+export function pinCookie(
+  token: string,
+  { name, path, domain, sameSite, secure }: PinCookieSettings,
+  maxAgeMs: number,
+  overHttps: boolean,
+): string {
   return stringifySetCookie(
     {
       name,
-      value: encodePin(pin, config.signer),
+      value: token,
       httpOnly: true,
       sameSite,
       path,
       secure: secure ?? overHttps,
       ...(domain !== undefined && { domain }),
-      ...(config.pin !== false && { maxAge: Math.ceil(config.pin.maxAgeMs / 1_000) }),
+      maxAge: Math.ceil(maxAgeMs / 1_000),
     },
     { encode: (value) => value },
   );
@@ -47,15 +31,11 @@ export function pinCookie(pin: Pin, config: ReplicationConfig, overHttps: boolea
  * The values of one name in a `Cookie` header. The usual parsers keep only the first, which would let a cookie
  * set by a neighbouring host hide the real one.
  */
-function tokensIn(header: string, prefix: string): readonly string[] {
+export function tokensInCookies(header: string, name: string): readonly string[] {
+  const prefix = `${name}=`;
   return header
     .split(';')
     .map((part) => part.trim())
     .filter((part) => part.startsWith(prefix))
     .map((part) => part.slice(prefix.length));
-}
-
-function union(a: Pin, b: Pin): Pin {
-  const [older, newer] = a.at <= b.at ? [a, b] : [b, a];
-  return advancePin(older, newer.marks, newer.at);
 }

@@ -16,7 +16,7 @@ export type Reason =
   | 'caught-up'
   /** the HTTP method reads, or writes */
   | 'method'
-  /** `runWithReplication()` gave a job its role */
+  /** `runWithReplication()` or `runWithPin()` gave a job its role */
   | 'job'
   /** no request is under way: scripts, start-up */
   | 'outside'
@@ -71,8 +71,8 @@ export const outsideDecision: Decision = outside;
 
 /**
  * Decides where statements go: by the forced rule, the trusted header, the override map, the pin, the HTTP
- * method, in this order, where an unsafe method needs no pin; by a job's own rule; outside of all of these, to
- * the primary. A request that has written reads on the primary from then on, unless a rule asks for `eventual`
+ * method, in this order, where an unsafe method needs no pin; by a job's pin and its own rule; outside of all of
+ * these, to the primary. A request that has written reads on the primary from then on, unless a rule asks for `eventual`
  * consistency.
  */
 export function decide(input: PolicyInput): Decision {
@@ -80,12 +80,21 @@ export function decide(input: PolicyInput): Decision {
   if (forced !== undefined) return explicit(forced, 'forced', input);
   if (header !== undefined) return explicit({ role: header }, 'header', input);
   if (override !== undefined) return explicit(override, 'override', input);
-  if (job !== undefined) return explicit(job, 'job', input);
+  if (job !== undefined) return jobs(job, input);
   if (safe === undefined) return outside;
   if (!safe) return writingMethod;
   if (pin === 'primary') return pinnedRead;
   if (wrote) return ownWriteRead;
   return pin === 'none' ? readingMethod : { ...readingMethod, reason: 'caught-up', position: pin.position };
+}
+
+/** A job reads what the client has written whose pin it was given. */
+function jobs(job: RoleRule, input: PolicyInput): Decision {
+  const { pin, wrote } = input;
+  const pinned = job.role === 'replica' && (job.consistency ?? 'session') === 'session' && !wrote;
+  if (!pinned || pin === 'none') return explicit(job, 'job', input);
+  if (pin === 'primary') return pinnedRead;
+  return { role: 'replica', reason: 'caught-up', writes: false, rule: job, position: pin.position };
 }
 
 function explicit(rule: RoleRule, reason: Reason, { pin, wrote, safe }: PolicyInput): Decision {

@@ -1,3 +1,4 @@
+import { type Durability, requireDurability } from './durability.js';
 import { ReplicationError } from './errors.js';
 import { type Role, type RoleRule, toRoleRule } from './role.js';
 
@@ -8,10 +9,12 @@ export interface RoleSwitch {
   readonly rule: RoleRule;
   /** Inner switches are ignored. */
   readonly lock: boolean;
+  /** What a commit waits for; undefined: what the scope around it says. */
+  readonly durability: Durability | undefined;
 }
 
 const settings: Readonly<Record<Role, ReadonlySet<string>>> = {
-  primary: new Set(['lock']),
+  primary: new Set(['lock', 'durability']),
   replica: new Set(['lock', 'maxLagMs', 'consistency']),
 };
 
@@ -26,13 +29,18 @@ export function toRoleSwitch(role: Role, options: unknown, by: string): RoleSwit
   if (options !== undefined && (typeof options !== 'object' || options === null)) {
     throw new ReplicationError('ERR_OPTION', `${by}: the options must be an object.`);
   }
-  const { lock = false, ...conditions }: Record<string, unknown> = { ...options };
-  const stranger = Object.keys(conditions).find((key) => !settings[role].has(key));
+  const { lock = false, durability, ...conditions }: Record<string, unknown> = { ...options };
+  const stranger = Object.keys({ ...options }).find((key) => !settings[role].has(key));
   if (stranger !== undefined) {
     throw new ReplicationError('ERR_OPTION', `${by}: there is no setting '${stranger}'.`);
   }
   if (typeof lock !== 'boolean') {
     throw new ReplicationError('ERR_OPTION', `${by}: lock must be true or false.`);
   }
-  return Object.freeze({ by, rule: toRoleRule({ ...conditions, role }, by), lock });
+  return Object.freeze({
+    by,
+    rule: toRoleRule({ ...conditions, role }, by),
+    lock,
+    durability: requireDurability(durability, by),
+  });
 }

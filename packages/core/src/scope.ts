@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { isReadOnly } from './cluster-registry.js';
+import type { Durability } from './durability.js';
 import { type Decision, outsideDecision, type Reason } from './policy.js';
 import { type Role, type RoleName, type RoleRule, toRoleRule } from './role.js';
 import { type RoleSwitch, toRoleSwitch } from './role-switch.js';
@@ -11,14 +12,17 @@ export class Scope {
   readonly rule: RoleRule | undefined;
   /** Inner switches are ignored. */
   readonly locked: boolean;
+  /** What commits wait for; undefined: what the database is set to. */
+  readonly durability: Durability | undefined;
   #cluster: string | undefined;
   #revision = -1;
   #decision: Decision = outsideDecision;
 
-  constructor(session: Session, rule?: RoleRule, locked = false) {
+  constructor(session: Session, rule?: RoleRule, locked = false, durability?: Durability) {
     this.session = session;
     this.rule = rule;
     this.locked = locked;
+    this.durability = durability;
   }
 
   /** Where this scope's statements of a cluster go. Remembered until something changes it. */
@@ -56,16 +60,23 @@ export function runInScope<T, A extends unknown[]>(
 }
 
 /** Runs a function under a rule of its own, within the session that is under way, if one is. */
-export function runWithSwitch<T>({ rule, lock }: RoleSwitch, fn: () => T): T {
+export function runWithSwitch<T>({ rule, lock, durability }: RoleSwitch, fn: () => T): T {
   const outer = currentScope();
   if (outer?.locked === true) return fn();
-  return storage.run(new Scope(outer?.session ?? new Session(), rule, lock), fn);
+  const session = outer?.session ?? new Session();
+  return storage.run(new Scope(session, rule, lock, durability ?? outer?.durability), fn);
 }
 
 /** What {@link usePrimary} takes. */
 export interface UsePrimaryOptions {
   /** Ignore `useReplica()` and decorators inside. @default false */
   readonly lock?: boolean;
+  /**
+   * What this function's commits wait for, in the words of PostgreSQL's `synchronous_commit`. A statement outside
+   * any transaction gets one of its own. After `remote_apply` its client may read from a replica at once, whatever
+   * `forMs` is. @default what the scope around it says, or the database
+   */
+  readonly durability?: Durability;
 }
 
 /** What {@link useReplica} takes. */
@@ -117,7 +128,7 @@ export interface RunWithReplicationOptions extends Omit<RoleRule, 'role'> {
  */
 export function runWithReplication<T>(options: RunWithReplicationOptions, fn: () => T): T {
   const job = toRoleRule({ ...options, role: options.role ?? 'primary' }, 'runWithReplication()');
-  return storage.run(new Scope(new Session(undefined, undefined, job)), fn);
+  return storage.run(new Scope(new Session({ job })), fn);
 }
 
 /** What {@link currentReplication} tells. */

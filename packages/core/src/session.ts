@@ -1,22 +1,25 @@
 import type { Cluster } from './cluster-registry.js';
 import { publish } from './events.js';
 import type { ReplicationConfig } from './options.js';
-import { type Pin, type PinMark, pinDemand } from './pin.js';
-import { readPinCookie } from './pin-cookie.js';
+import { advancePin, type Pin, type PinDemand, pinDemand } from './pin.js';
+import { readPin, unite } from './pin-carriers.js';
+import type { PinMark } from './pin-mark.js';
+import { PinMoves } from './pin-moves.js';
 import { type Decision, decide, type Reason } from './policy.js';
+import { type RequestFacts, requestName } from './request-facts.js';
 import { type Role, type RoleRule, toRole } from './role.js';
-import { WriteLog } from './write-log.js';
+import { StoredPin } from './stored-pin.js';
 
-/** What an adapter knows of a request when it opens a scope. */
-export interface RequestFacts {
-  readonly method: string;
-  /** The whole path as the client sent it, from the root of the server. */
-  readonly path: string;
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  /** Whether the request came over HTTPS. */
-  readonly secure: boolean;
-  /** The route's name, where the framework knows it before the handler runs. */
-  readonly route?: string | undefined;
+/** What a session is of. */
+export interface SessionOrigin {
+  /** The settings, where there are any. */
+  readonly config?: ReplicationConfig | undefined;
+  /** The request; undefined for a job. */
+  readonly facts?: RequestFacts | undefined;
+  /** The rule that a job was started with. */
+  readonly job?: RoleRule | undefined;
+  /** The pin that a job was given. */
+  readonly pin?: Pin | undefined;
 }
 
 /** A node that has served the request, in which role and why. */
@@ -35,8 +38,8 @@ export class Session {
   readonly facts: RequestFacts | undefined;
   /** ms since the epoch; a request's pin is judged by this moment, so that it does not expire half-way. */
   readonly startedAt: number;
-  /** Called once, when the first write begins: only then need an adapter watch the response headers. */
-  onFirstWrite: (() => void) | undefined;
+  /** Called once, when the client's pin is about to move: only then need an adapter watch the response headers. */
+  onPinMoves: (() => void) | undefined;
 
   readonly #job: RoleRule | undefined;
   #revision = 0;
@@ -47,16 +50,19 @@ export class Session {
   #overrideRevision = -1;
   #headersLeft = false;
   // Made when they are needed: most requests read once, and leave nothing here.
-  #writes: WriteLog | undefined;
+  #stored: StoredPin | undefined;
+  #moves: PinMoves | undefined;
+  #movesSaved = false;
   #pool: object | undefined;
   #replica: unknown;
   #otherReplicas: Map<object, unknown> | undefined;
   #uses: NodeUse[] | undefined;
 
-  constructor(config?: ReplicationConfig, facts?: RequestFacts, job?: RoleRule) {
+  constructor({ config, facts, job, pin }: SessionOrigin = {}) {
     this.config = config;
     this.facts = facts;
     this.#job = job;
+    this.#pin = pin;
     this.startedAt = config === undefined ? 0 : config.now();
   }
 
@@ -67,10 +73,7 @@ export class Session {
 
   /** `GET /posts/1`, for messages and events; undefined outside a request. A query string is left out. */
   get request(): string | undefined {
-    if (this.facts === undefined) return undefined;
-    const { method, path } = this.facts;
-    const end = path.search(/[?#]/);
-    return `${method} ${end < 0 ? path : path.slice(0, end)}`;
+    return this.facts === undefined ? undefined : requestName(this.facts);
   }
 
   /** The nodes that have served the request so far, each with its role and reason, once. */
@@ -93,38 +96,68 @@ export class Session {
     }
   }
 
-  /** The pin that came with the request, if a valid one did. */
+  /** The pin that came with the request or is stored for its client, as far as is known by now. */
   get pin(): Pin | undefined {
-    if (!this.#pinRead) {
-      this.#pinRead = true;
-      const { config, facts } = this;
-      const header = facts?.headers.cookie;
-      if (config !== undefined && typeof header === 'string') {
-        this.#pin = readPinCookie(header, config, this.startedAt);
-      }
+    const { config, facts } = this;
+    if (!this.#pinRead && config !== undefined && facts !== undefined) {
+      this.#pin = readPin(facts.headers, config, this.startedAt);
     }
-    return this.#pin;
+    this.#pinRead = true;
+    return this.#stored === undefined ? this.#pin : unite(this.#pin, this.#stored.pin);
   }
 
-  /** The marks of the clusters that the request wrote to. */
-  get written(): ReadonlyMap<string, PinMark> {
-    return this.#writes?.marks(this.pin) ?? new Map();
+  /**
+   * Asks for what is stored for the client. To be awaited before a decision.
+   *
+   * @returns undefined when there is nothing to wait for, as nearly always
+   */
+  loadPin(): Promise<void> | undefined {
+    const keeper = this.config?.pinKeeper;
+    const request = this.facts?.request;
+    if (keeper === undefined || request === undefined || this.config === undefined) return undefined;
+    this.#stored ??= new StoredPin(keeper, this.config, request);
+    return this.#stored.load()?.then(() => {
+      this.#revision += 1;
+    });
   }
 
   /** Whether the request has written, to one cluster or to any. */
   wrote(cluster?: string): boolean {
-    return (
-      this.#writes !== undefined && (cluster === undefined ? !this.#writes.empty : this.#writes.has(cluster))
-    );
+    const writes = this.#moves?.writes;
+    return writes !== undefined && (cluster === undefined ? !writes.empty : writes.has(cluster));
+  }
+
+  /** What the pin has to say of the clusters that the request wrote to, or, with monotonic reads, read. */
+  get moves(): ReadonlyMap<string, PinMark> {
+    return this.#moves?.marks(this.pin) ?? new Map();
+  }
+
+  /** The client's pin after what the request did; undefined when that leaves it where it is. */
+  get movedPin(): Pin | undefined {
+    const { config, moves } = this;
+    return moves.size === 0 ? undefined : advancePin(this.pin, moves, config?.now() ?? Date.now());
   }
 
   /**
-   * Asks for the positions that the pin will name, so that it can be made without waiting.
+   * Asks for the positions that the moved pin will name.
    *
    * @returns undefined when there is nothing to wait for
    */
   takePositions(): Promise<unknown> | undefined {
-    return this.#headersLeft ? undefined : this.#writes?.takePositions();
+    return this.#moves?.takePositions();
+  }
+
+  /**
+   * Makes ready what the response will say, and stores it where the client has a stored pin.
+   *
+   * @returns undefined when there is nothing to wait for
+   */
+  settle(): Promise<unknown> | undefined {
+    if (this.#headersLeft || this.#moves === undefined) return undefined;
+    const taking = this.#moves.takePositions();
+    if (this.config?.pinKeeper === undefined) return taking;
+    if (taking === undefined && (this.#moves.empty || this.#movesSaved)) return undefined;
+    return this.#save(taking);
   }
 
   /** Says that the handler `Controller.method` serves this request: it may have an override of its own. */
@@ -137,48 +170,60 @@ export class Session {
   /** Where statements go under a scope's forced rule. */
   decide(forced: RoleRule | undefined, cluster: string): Decision {
     const { config, facts } = this;
+    const pin = this.#demand(cluster);
+    const wrote = this.wrote(cluster);
     if (config === undefined || facts === undefined) {
-      return decide({ ...nothingKnown, forced, wrote: this.wrote(cluster), job: this.#job });
+      return decide({ ...nothingKnown, forced, pin, wrote, job: this.#job });
     }
-    const { pin } = this;
     return decide({
       forced,
       header: config.forceHeader === false ? undefined : toRole(facts.headers[config.forceHeader]),
       override: this.#findOverride(config, facts),
-      pin:
-        pin === undefined || config.pin === false
-          ? 'none'
-          : pinDemand(pin, cluster, config.pin, this.startedAt),
-      wrote: this.wrote(cluster),
+      pin,
+      wrote,
       safe: config.safeMethods.has(facts.method),
       job: undefined,
     });
   }
 
-  /** A write to a cluster begins, or a client that may write is leased. */
-  beginWrite(cluster: Cluster): void {
-    this.#writes ??= new WriteLog();
-    const first = this.#writes.empty;
-    if (this.#writes.begin(cluster)) this.#revision += 1;
+  /**
+   * A write to a cluster begins, or a client that may write is leased.
+   *
+   * @param applied whether a replica applies it before it returns
+   */
+  beginWrite(cluster: Cluster, applied = false): void {
+    if (this.#move().writes.begin(cluster, applied)) this.#revision += 1;
     if (this.#headersLeft) this.#reportLateWrite(cluster.name);
-    else if (first) this.onFirstWrite?.();
   }
 
   /** What {@link Session.beginWrite} began has ended. */
   endWrite(cluster: Cluster): void {
-    this.#writes?.end(cluster);
+    this.#moves?.writes.end(cluster);
+    // The response can say nothing of it any more.
+    if (this.#headersLeft && this.config?.pinKeeper !== undefined) void this.#save(this.takePositions());
+  }
+
+  /** The nodes that have shown something of a cluster; undefined where that does not matter, or none has. */
+  shownBy(cluster: string): ReadonlySet<string> | undefined {
+    return this.#moves?.reads.nodesOf(cluster);
+  }
+
+  /** A node has shown something: with monotonic reads, the client is not to see less from now on. */
+  noteRead(cluster: Cluster, node: string): void {
+    if (this.config?.monotonicReads !== true || this.facts === undefined) return;
+    this.#move().reads.note(cluster, node);
   }
 
   /** What {@link Session.beginWrite} began was never sent to the database. */
   withdrawWrite(cluster: Cluster): void {
-    if (this.#writes?.withdraw(cluster) === true) this.#revision += 1;
+    if (this.#moves?.writes.withdraw(cluster) === true) this.#revision += 1;
   }
 
   /** The response headers leave now: later writes can no longer move the client's pin. */
   sealHeaders(): void {
     if (this.#headersLeft) return;
     this.#headersLeft = true;
-    for (const cluster of this.#writes?.open ?? []) this.#reportLateWrite(cluster);
+    for (const cluster of this.#moves?.writes.open ?? []) this.#reportLateWrite(cluster);
   }
 
   /** Notes that a node has served a statement. */
@@ -188,6 +233,29 @@ export class Session {
       if (use.node === node && use.reason === reason && use.role === role) return;
     }
     this.#uses.push({ node, role, reason });
+  }
+
+  #demand(cluster: string): PinDemand {
+    const { pin, config } = this;
+    if (this.#stored?.unsure === true) return 'primary';
+    if (pin === undefined || config === undefined || config.pin === false) return 'none';
+    return pinDemand(pin, cluster, config.pin, this.startedAt);
+  }
+
+  #move(): PinMoves {
+    this.#movesSaved = false;
+    if (this.#moves === undefined) {
+      this.#moves = new PinMoves();
+      if (!this.#headersLeft) this.onPinMoves?.();
+    }
+    return this.#moves;
+  }
+
+  async #save(taking: Promise<unknown> | undefined): Promise<void> {
+    await Promise.allSettled([this.loadPin(), taking]);
+    const { movedPin } = this;
+    this.#movesSaved = true;
+    if (movedPin !== undefined) await this.#stored?.save(movedPin);
   }
 
   #findOverride(config: ReplicationConfig, facts: RequestFacts): RoleRule | undefined {
@@ -208,4 +276,4 @@ export class Session {
   }
 }
 
-const nothingKnown = { header: undefined, override: undefined, pin: 'none', safe: undefined } as const;
+const nothingKnown = { header: undefined, override: undefined, safe: undefined } as const;

@@ -1,5 +1,6 @@
 import type { Cluster } from './cluster-registry.js';
-import type { Pin, PinMark } from './pin.js';
+import type { Pin } from './pin.js';
+import { atLeast, type PinMark } from './pin-mark.js';
 import type { Position } from './position.js';
 
 /** What a request has written to one cluster. */
@@ -9,6 +10,8 @@ interface Writes {
   open: number;
   /** How many have ever begun: a position that was taken before a later one began is not enough. */
   begun: number;
+  /** Whether a replica applies all of it before it returns. */
+  applied: boolean;
   taken: { readonly position: Position | undefined; readonly begun: number } | undefined;
 }
 
@@ -29,15 +32,19 @@ export class WriteLog {
     return [...this.#writes].filter(([, { open }]) => open > 0).map(([name]) => name);
   }
 
-  /** @returns whether this is the first write to the cluster */
-  begin(cluster: Cluster): boolean {
+  /**
+   * @param applied whether a replica applies the write before it returns
+   * @returns whether this is the first write to the cluster
+   */
+  begin(cluster: Cluster, applied = false): boolean {
     const writes = this.#writes.get(cluster.name);
     if (writes === undefined) {
-      this.#writes.set(cluster.name, { cluster, open: 1, begun: 1, taken: undefined });
+      this.#writes.set(cluster.name, { cluster, open: 1, begun: 1, applied, taken: undefined });
       return true;
     }
     writes.open += 1;
     writes.begun += 1;
+    writes.applied &&= applied;
     return false;
   }
 
@@ -90,11 +97,10 @@ async function takePosition(writes: Writes): Promise<void> {
   writes.taken = { position, begun };
 }
 
-function markOf({ cluster, open, begun, taken }: Writes, held: PinMark | undefined): PinMark {
+function markOf({ cluster, open, begun, applied, taken }: Writes, held: PinMark | undefined): PinMark {
   if (open > 0) return 'unknown';
   if (cluster.currentPosition === undefined) return 'clock';
   if (taken?.position === undefined || taken.begun !== begun) return 'unknown';
   const { position } = taken;
-  const further = typeof held === 'object' && cluster.hasReached?.(held.position, position) === true;
-  return further ? held : { position };
+  return atLeast(applied ? { position, hold: 'seen' } : { position }, held, cluster.hasReached);
 }

@@ -18,12 +18,15 @@ function typesOf(door: string): readonly string[] {
 describe('the door for applications', () => {
   test('lets out exactly these values', () => {
     expect(Object.keys(index).toSorted()).toEqual([
+      'MemoryPinStore',
       'ReplicationError',
       'currentReplication',
       'defineReplication',
       'errorCodes',
+      'exportPin',
       'onReplicationEvent',
       'replicationCounts',
+      'runWithPin',
       'runWithReplication',
       'usePrimary',
       'useReplica',
@@ -34,12 +37,15 @@ describe('the door for applications', () => {
     expect(typesOf('index.ts').toSorted()).toEqual([
       'Consistency',
       'Decision',
+      'Durability',
       'ErrorCode',
       'NodeChangedEvent',
       'NodeUse',
       'Overrides',
       'PinCookieOptions',
       'PinOptions',
+      'PinStore',
+      'PinStoreOptions',
       'Reason',
       'ReplicationConfig',
       'ReplicationEventName',
@@ -50,6 +56,7 @@ describe('the door for applications', () => {
       'RoleName',
       'RoleRule',
       'RoleRuleInput',
+      'RunWithPinOptions',
       'RunWithReplicationOptions',
       'StatementEvent',
       'UsePrimaryOptions',
@@ -88,6 +95,7 @@ describe('the door for adapters', () => {
       'RequestFacts',
       'RoleSwitch',
       'Scope',
+      'Seal',
       'Session',
     ]);
   });

@@ -2,13 +2,12 @@ import { parseSetCookie } from 'cookie';
 import { describe, expect, test, vi } from 'vitest';
 import { type Cluster, registerCluster } from '../src/cluster-registry.js';
 import { onReplicationEvent } from '../src/events.js';
-import { RequestReplication, readyToSeal, sealResponse } from '../src/lifecycle.js';
+import { RequestReplication, readyToSeal, type Seal, sealResponse } from '../src/lifecycle.js';
 import type { ReplicationConfig } from '../src/options.js';
-import { readPinCookie } from '../src/pin-cookie.js';
 import { runInScope, runWithReplication, Scope, usePrimary, useReplica } from '../src/scope.js';
 import { Session } from '../src/session.js';
 import { inWords } from './pins.js';
-import { aPin, aRequest, configWith, cookieHeader, main, noon, posts } from './requests.js';
+import { aPin, aRequest, configWith, cookieHeader, main, noon, posts, readPinCookie } from './requests.js';
 
 function write(scope: Scope, cluster: Cluster = main): void {
   scope.session.beginWrite(cluster);
@@ -16,9 +15,9 @@ function write(scope: Scope, cluster: Cluster = main): void {
 }
 
 /** The pin that a client holds after a response with this `Set-Cookie`. */
-function pinIn(setCookie: string | undefined, config: ReplicationConfig): unknown {
-  if (setCookie === undefined) return undefined;
-  const { name, value } = parseSetCookie(setCookie);
+function pinIn(seal: Seal | undefined, config: ReplicationConfig): unknown {
+  if (seal?.cookie === undefined) return undefined;
+  const { name, value } = parseSetCookie(seal.cookie);
   const pin = readPinCookie(`${name}=${value}`, config, noon);
   return pin && inWords(pin);
 }
@@ -50,7 +49,7 @@ describe('a response', () => {
   test.each(['GET', 'HEAD', 'POST', 'DELETE'])('to %s carries one when the request wrote', (method) => {
     const scope = aRequest({ config, facts: { method } });
     write(scope);
-    expect(sealResponse(scope)).toContain('replication_pin=');
+    expect(sealResponse(scope)?.cookie).toContain('replication_pin=');
   });
 
   test('to a pinned client that only read does not renew the pin, else it would never leave the primary', () => {
@@ -70,7 +69,7 @@ describe('a response', () => {
     for (const secure of [true, false]) {
       const scope = aRequest({ config, facts: { secure } });
       write(scope);
-      expect(parseSetCookie(sealResponse(scope) ?? '').secure ?? false).toBe(secure);
+      expect(parseSetCookie(sealResponse(scope)?.cookie ?? '').secure ?? false).toBe(secure);
     }
   });
 

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { defineReplication, type ReplicationOptions } from '../src/options.js';
+import { MemoryPinStore } from '../src/pin-store.js';
 import { otherSecret, secret, signerWith, thrownBy } from './requests.js';
 
 const text = 'a text';
@@ -29,6 +30,9 @@ describe('defaults', () => {
     expect(defineReplication({ secret })).toMatchObject({
       pin: { forMs: 5_000, maxAgeMs: 300_000 },
       cookie: { name: 'replication_pin', path: '/', domain: undefined, sameSite: 'lax', secure: undefined },
+      monotonicReads: false,
+      tokenHeader: false,
+      pinKeeper: undefined,
       safeMethods: new Set(['GET', 'HEAD']),
       forceHeader: false,
       now: Date.now,
@@ -55,8 +59,8 @@ describe('defaults', () => {
 
   test('make the cookie secure in production', () => {
     vi.stubEnv('NODE_ENV', 'production');
-    expect(defineReplication({ secret }).cookie.secure).toBe(true);
-    expect(defineReplication({ secret, cookie: { secure: false } }).cookie.secure).toBe(false);
+    expect(defineReplication({ secret }).cookie).toMatchObject({ secure: true });
+    expect(defineReplication({ secret, cookie: { secure: false } }).cookie).toMatchObject({ secure: false });
   });
 });
 
@@ -125,6 +129,9 @@ describe('the config', () => {
   });
 });
 
+const store = new MemoryPinStore();
+const identify = (): string => 'somebody';
+
 describe('an option that cannot be used', () => {
   const bad: readonly [name: string, options: unknown, why: string][] = [
     ['sercet', { sercet: secret }, 'there is no such option'],
@@ -142,6 +149,21 @@ describe('an option that cannot be used', () => {
     ['pin.maxAgeMs', { pin: { forMs: 10, maxAgeMs: 9 } }, 'pin.forMs'],
     ['pin', { pin: 5_000 }, 'false'],
     ['pin', { pin: '5s' }, ''],
+
+    ['monotonicReads', { monotonicReads: 'yes' }, 'true or false'],
+    ['monotonicReads', { monotonicReads: true, pin: false }, 'pin is false'],
+    ['tokenHeader', { tokenHeader: 'a b' }, 'header name'],
+    ['tokenHeader', { tokenHeader: 5 }, 'header name'],
+    ['tokenHeader', { tokenHeader: true, pin: false }, 'pin is false'],
+    ['pinStore', { pinStore: 'redis' }, 'object'],
+    ['pinStore', { pinStore: null }, 'object'],
+    ['pinStore.store', { pinStore: {} }, 'get and advance'],
+    ['pinStore.store', { pinStore: { store: new Map(), identify } }, 'get and advance'],
+    ['pinStore.identify', { pinStore: { store } }, 'function'],
+    ['pinStore.timeoutMs', { pinStore: { store, identify, timeoutMs: 0 } }, 'ms'],
+    ['pinStore.timeoutMs', { pinStore: { store, identify, timeoutMs: 2 ** 31 } }, 'ms'],
+    ['pinStore.client', { pinStore: { store, identify, client: 'x' } }, 'no such option'],
+    ['pinStore', { pinStore: { store, identify }, pin: false }, 'pin is false'],
 
     ['cookie.maxAge', { cookie: { maxAge: 5 } }, 'there is no such option'],
     ['cookie.name', { cookie: { name: '' } }, 'cookie name'],
@@ -168,7 +190,6 @@ describe('an option that cannot be used', () => {
     ['cookie.sameSite', { cookie: { sameSite: true } }, "'lax'"],
     ['cookie.secure', { cookie: { secure: 'auto' } }, 'true or false'],
     ['cookie', { cookie: null }, ''],
-    ['cookie', { cookie: false }, ''],
     ['cookie', { cookie: 'p' }, ''],
 
     ['safeMethods', { safeMethods: 'GET' }, 'list'],
@@ -350,14 +371,14 @@ describe('without a secret in development', () => {
 
 describe('docs/options.md', () => {
   const page = readFileSync(new URL('../../../docs/options.md', import.meta.url), 'utf8');
-  const source = ['options.ts', 'cookie-options.ts']
+  const source = ['options.ts', 'cookie-options.ts', 'pin-keeper.ts']
     .map((file) => readFileSync(new URL(`../src/${file}`, import.meta.url), 'utf8'))
     .join('\n');
 
   /** The fields of an interface in the source. */
   function fieldsOf(name: string): readonly string[] {
     const body = source.split(`export interface ${name} {\n`)[1]?.split('\n}')[0] ?? '';
-    return [...body.matchAll(/^ {2}readonly (\w+)\??:/gm)].map(([, field = '']) => field);
+    return [...body.matchAll(/^ {2}(?:readonly )?(\w+)(?:\??:|\()/gm)].map(([, field = '']) => field);
   }
 
   test('has a row for each option, and none for what is no option', () => {
@@ -367,10 +388,13 @@ describe('docs/options.md', () => {
       name === 'pin'
         ? [name, ...fieldsOf('PinOptions').map((field) => `pin.${field}`)]
         : name === 'cookie'
-          ? fieldsOf('PinCookieOptions').map((field) => `cookie.${field}`)
-          : [name],
+          ? [name, ...fieldsOf('PinCookieOptions').map((field) => `cookie.${field}`)]
+          : name === 'pinStore'
+            ? fieldsOf('PinStoreOptions').map((field) => `pinStore.${field}`)
+            : [name],
     );
     expect(options).toContain('cookie.sameSite');
+    expect(options).toContain('pinStore.identify');
     expect(documented.toSorted()).toEqual(options.toSorted());
   });
 });

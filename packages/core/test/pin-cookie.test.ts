@@ -2,10 +2,20 @@ import { parseSetCookie } from 'cookie';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { onReplicationEvent } from '../src/events.js';
-import { encodePin, type Pin, type PinFault, pinDemand } from '../src/pin.js';
-import { pinCookie, readPinCookie } from '../src/pin-cookie.js';
+import { type Pin, pinDemand } from '../src/pin.js';
+import { encodePin, type PinFault } from '../src/pin-token.js';
 import { inWords } from './pins.js';
-import { aPin, configWith, cookieHeader, noon, otherSecret, secret, signerWith } from './requests.js';
+import {
+  aPin,
+  configWith,
+  cookieHeader,
+  noon,
+  otherSecret,
+  readPinCookie,
+  secret,
+  setCookie,
+  signerWith,
+} from './requests.js';
 
 const config = configWith();
 const pin = aPin(noon - 1_000, { main: { position: '1-2-3' } });
@@ -32,7 +42,7 @@ describe('the cookie that is set', () => {
   });
 
   test('is out of reach of scripts, stays on the site, and lives as long as a pin counts', () => {
-    const { value, ...attributes } = parseSetCookie(pinCookie(pin, config, false));
+    const { value, ...attributes } = parseSetCookie(setCookie(pin, config, false));
     expect(attributes).toEqual({
       name: 'replication_pin',
       httpOnly: true,
@@ -44,7 +54,7 @@ describe('the cookie that is set', () => {
   });
 
   test('is secure when the request came over HTTPS', () => {
-    expect(parseSetCookie(pinCookie(pin, config, true)).secure).toBe(true);
+    expect(parseSetCookie(setCookie(pin, config, true)).secure).toBe(true);
   });
 
   test('has the attributes of the settings', () => {
@@ -55,7 +65,7 @@ describe('the cookie that is set', () => {
       sameSite: 'none',
       secure: true,
     } as const;
-    expect(parseSetCookie(pinCookie(pin, configWith({ cookie }), false))).toMatchObject({
+    expect(parseSetCookie(setCookie(pin, configWith({ cookie }), false))).toMatchObject({
       ...cookie,
       httpOnly: true,
     });
@@ -63,12 +73,12 @@ describe('the cookie that is set', () => {
 
   test('is not secure where the settings say so, whatever the request', () => {
     const plain = configWith({ cookie: { secure: false } });
-    expect(parseSetCookie(pinCookie(pin, plain, true)).secure).toBeUndefined();
+    expect(parseSetCookie(setCookie(pin, plain, true)).secure).toBeUndefined();
   });
 
   test('lives for whole seconds, rounded up', () => {
     const short = configWith({ pin: { forMs: 1, maxAgeMs: 1_001 } });
-    expect(parseSetCookie(pinCookie(pin, short, false)).maxAge).toBe(2);
+    expect(parseSetCookie(setCookie(pin, short, false)).maxAge).toBe(2);
   });
 });
 
@@ -204,9 +214,9 @@ describe('in production', () => {
 
   test('the cookie is secure, also behind a proxy that speaks HTTP', () => {
     vi.stubEnv('NODE_ENV', 'production');
-    expect(parseSetCookie(pinCookie(pin, configWith(), false)).secure).toBe(true);
+    expect(parseSetCookie(setCookie(pin, configWith(), false)).secure).toBe(true);
     expect(
-      parseSetCookie(pinCookie(pin, configWith({ cookie: { secure: false } }), false)).secure,
+      parseSetCookie(setCookie(pin, configWith({ cookie: { secure: false } }), false)).secure,
     ).toBeUndefined();
   });
 });

@@ -1,15 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import {
-  advancePin,
-  anyCluster,
-  decodePin,
-  encodePin,
-  type Pin,
-  type PinDemand,
-  type PinMark,
-  pinDemand,
-} from '../src/pin.js';
+import { advancePin, anyCluster, lastMoved, type Pin, type PinDemand, pinDemand } from '../src/pin.js';
+import type { PinMark } from '../src/pin-mark.js';
+import { decodePin, encodePin } from '../src/pin-token.js';
 import { clusterNames, histories, inWords, moments, writtenMarks } from './pins.js';
 import { aPin, noon, otherSecret, secret, signerWith } from './requests.js';
 
@@ -61,7 +54,7 @@ describe('a token', () => {
           pin = advancePin(pin, written, now);
           const token = encodePin(pin, signer);
           expect(Buffer.byteLength(token)).toBeLessThanOrEqual(200);
-          expect(decoded(token, pin.at)).toEqual(inWords(pin));
+          expect(decoded(token, lastMoved(pin))).toEqual(inWords(pin));
         }
       }),
       { numRuns: 3_000 },
@@ -105,7 +98,10 @@ describe('a token that is not taken', () => {
     ['with a nameless mark', signed('1.abc.:1'), 'malformed'],
     ['with a name too long', signed(`1.abc.${'a'.repeat(33)}:`), 'malformed'],
     ['with a position too long', signed(`1.abc.a:${'1'.repeat(65)}`), 'malformed'],
-    ['with something after a bang', signed('1.abc.main:!1'), 'malformed'],
+    ['with two bangs', signed('1.abc.main:!!1'), 'malformed'],
+    ['with a lone plus', signed('1.abc.main:+'), 'malformed'],
+    ['with a second time that is none', signed('1.abc-.main:1'), 'malformed'],
+    ['with three times', signed('1.abc-abc-abc.main:1'), 'malformed'],
     ['in quotes', `"${good}"`, 'malformed'],
     ['with a line break at its end', `${good}\n`, 'malformed'],
     ['one byte too long', 'x'.repeat(201), 'oversized'],
@@ -305,7 +301,7 @@ describe('moving a pin forward', () => {
       written({ main: { position: '2' } }),
       noon,
     );
-    expect(pin.marks.get('main')).toBe('unknown');
+    expect(pin.marks.get('main')).toEqual({ position: '2', hold: 'unknown' });
   });
 
   test('holds to its full age where a write without a position follows one with a position', () => {
@@ -314,7 +310,7 @@ describe('moving a pin forward', () => {
       written({ main: 'clock' }),
       noon,
     );
-    expect(pin.marks.get('main')).toBe('unknown');
+    expect(pin.marks.get('main')).toEqual({ position: '1', hold: 'unknown' });
   });
 
   test('lets a position take the place of time alone', () => {

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
-import type { Pin, PinMark } from '../src/pin.js';
+import type { Pin } from '../src/pin.js';
+import type { PinMark } from '../src/pin-mark.js';
 import { noon } from './requests.js';
 
 const word = (letters: string, longest: number): fc.Arbitrary<string> =>
@@ -18,7 +19,9 @@ export const clusterNames: fc.Arbitrary<string> = fc.oneof(
 
 const marks: fc.Arbitrary<PinMark> = fc.oneof(
   fc.constantFrom<PinMark>('clock', 'unknown'),
-  word(`${alphanumeric}-`, 64).map((position) => ({ position })),
+  fc
+    .tuple(word(`${alphanumeric}-`, 64), fc.constantFrom('seen', 'unknown', undefined))
+    .map(([position, hold]) => (hold === undefined ? { position } : { position, hold })),
 );
 
 /** What a request may have written. */
@@ -41,6 +44,6 @@ export const histories: fc.Arbitrary<readonly Writes[]> = fc.array(
 );
 
 /** A pin in words, to be compared. */
-export function inWords({ at, marks: held }: Pin): unknown {
-  return { at, marks: Object.fromEntries(held) };
+export function inWords({ at, seenAt, marks: held }: Pin): unknown {
+  return { at, ...(seenAt !== undefined && { seenAt }), marks: Object.fromEntries(held) };
 }

@@ -65,7 +65,9 @@ const table: readonly Row[] = [
   { ...quiet, job: 'primary', goes: ['primary', 'job', 'writer'] },
   { ...quiet, job: 'strong', goes: ['primary', 'job', 'reader'] },
   { ...quiet, job: 'eventual', goes: ['replica', 'job', 'reader'] },
-  { ...quiet, job: 'replica', wrote: false, goes: ['replica', 'job', 'reader'] },
+  { ...quiet, job: 'replica', wrote: false, pin: 'none', goes: ['replica', 'job', 'reader'] },
+  { ...quiet, job: 'replica', wrote: false, pin: 'primary', goes: ['primary', 'pin', 'reader'] },
+  { ...quiet, job: 'replica', wrote: false, pin: 'position', goes: ['replica', 'caught-up', 'reader'] },
   { ...quiet, job: 'replica', wrote: true, goes: ['primary', 'own-write', 'reader'] },
 
   { ...quiet, job: 'silent', method: 'none', goes: ['primary', 'outside', 'writer'] },
@@ -122,6 +124,11 @@ function* everyInput(): Generator<PolicyInput> {
                 yield { forced, header, override, pin, wrote, safe, job };
 }
 
+/** A job for which no pin counts. */
+function eventual(job: RoleRule | undefined): RoleRule | undefined {
+  return voiceOf(job) === 'replica' ? undefined : job;
+}
+
 describe('the policy, as a whole', () => {
   test('every input fits exactly one row of the table, and is decided as that row says', () => {
     for (const input of everyInput()) {
@@ -171,7 +178,7 @@ describe('the policy, as a whole', () => {
   test('a position is required by the pin alone; a rule that forces a replica prefers it', () => {
     for (const input of everyInput()) {
       const decision = decide(input);
-      const ruled = input.forced ?? input.header ?? input.override ?? input.job;
+      const ruled = input.forced ?? input.header ?? input.override ?? eventual(input.job);
       expect(requiresPosition(decision), JSON.stringify(input)).toBe(
         ruled === undefined && decision.position !== undefined,
       );

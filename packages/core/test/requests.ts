@@ -1,10 +1,13 @@
 import { openRequest } from '../src/lifecycle.js';
 import { defineReplication, type ReplicationConfig, type ReplicationOptions } from '../src/options.js';
-import type { Pin, PinMark } from '../src/pin.js';
+import type { Pin } from '../src/pin.js';
+import { readPin } from '../src/pin-carriers.js';
 import { pinCookie } from '../src/pin-cookie.js';
+import type { PinMark } from '../src/pin-mark.js';
+import { encodePin } from '../src/pin-token.js';
+import type { RequestFacts } from '../src/request-facts.js';
 import type { RoleRule } from '../src/role.js';
 import type { Scope } from '../src/scope.js';
-import type { RequestFacts } from '../src/session.js';
 import { createSigner, type Signer } from '../src/signer.js';
 
 /** The moment at which these tests happen. */
@@ -41,9 +44,28 @@ export function aPin(at: number, marks: Readonly<Record<string, PinMark>>): Pin 
   return { at, marks: new Map(Object.entries(marks)) };
 }
 
+/** The `Set-Cookie` value of a pin. */
+export function setCookie(
+  pin: Pin,
+  { cookie, pin: times, signer }: ReplicationConfig,
+  overHttps = false,
+): string {
+  if (cookie === false || times === false) throw new Error('These settings have no pin cookies.');
+  return pinCookie(encodePin(pin, signer), cookie, times.maxAgeMs, overHttps);
+}
+
 /** What a browser sends back after it was given this pin. */
 export function cookieHeader(pin: Pin, config: ReplicationConfig): string {
-  return pinCookie(pin, config, false).split(';', 1).join();
+  return setCookie(pin, config).split(';', 1).join();
+}
+
+/** The pin in a `Cookie` header. */
+export function readPinCookie(
+  header: string | undefined,
+  config: ReplicationConfig,
+  now: number,
+): Pin | undefined {
+  return readPin({ cookie: header }, config, now);
 }
 
 /** What a function throws; undefined when it does not. */

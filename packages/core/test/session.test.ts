@@ -185,7 +185,7 @@ describe('what a request has written', () => {
   test('is nothing at first', () => {
     const { session } = aRequest();
     expect(session.wrote()).toBe(false);
-    expect([...session.written]).toEqual([]);
+    expect([...session.moves]).toEqual([]);
   });
 
   test('is known from the moment at which a write begins, for each cluster', () => {
@@ -201,10 +201,10 @@ describe('what a request has written', () => {
     session.endWrite(main);
     session.beginWrite(posts);
     session.endWrite(posts);
-    expect(session.written.get('main')).toBe('unknown');
-    expect(session.written.get('posts')).not.toBe('unknown');
+    expect(session.moves.get('main')).toBe('unknown');
+    expect(session.moves.get('posts')).not.toBe('unknown');
     session.endWrite(main);
-    expect(session.written.get('main')).not.toBe('unknown');
+    expect(session.moves.get('main')).not.toBe('unknown');
   });
 
   test('has nothing to wait for once the headers have left', async () => {
@@ -213,25 +213,25 @@ describe('what a request has written', () => {
     session.beginWrite(cluster);
     session.endWrite(cluster);
     session.sealHeaders();
-    expect(session.takePositions()).toBeUndefined();
-    expect(session.written.get('main')).toBe('unknown');
+    expect(session.settle()).toBeUndefined();
+    expect(session.moves.get('main')).toBe('unknown');
   });
 
   test('is announced once, by its first write to any cluster', () => {
     const { session } = aRequest();
-    session.onFirstWrite = vi.fn();
+    session.onPinMoves = vi.fn();
     session.beginWrite(main);
     session.beginWrite(main);
     session.beginWrite(posts);
-    expect(session.onFirstWrite).toHaveBeenCalledTimes(1);
+    expect(session.onPinMoves).toHaveBeenCalledTimes(1);
   });
 
   test('is not announced when it comes too late to be pinned', () => {
     const { session } = aRequest();
-    session.onFirstWrite = vi.fn();
+    session.onPinMoves = vi.fn();
     session.sealHeaders();
     session.beginWrite(main);
-    expect(session.onFirstWrite).not.toHaveBeenCalled();
+    expect(session.onPinMoves).not.toHaveBeenCalled();
   });
 });
 

@@ -17,6 +17,10 @@ export class FastifyFacts implements RequestFacts {
     this.route = request.routeOptions.config.name;
   }
 
+  get request(): object {
+    return this.#request;
+  }
+
   /** Asked for only when a pin is made, as Fastify has to consult its trust settings. */
   get secure(): boolean {
     return this.#request.protocol === 'https';

@@ -1,24 +1,32 @@
 import { readyToSeal, type Scope, sealResponse } from '@node-replicated/core/adapter';
-import { beforeHeaders } from './before-headers.js';
+import { type AddedHeader, beforeHeaders } from './before-headers.js';
 import { bindToScope } from './bind-to-scope.js';
 import { holdResponse } from './hold-response.js';
 import type { HttpRequest, HttpResponse } from './http-facts.js';
 
 /**
- * Ties a scope to a request and its response: their listeners run in it, and when the request writes, the
- * response waits for the position of what was written and carries the client's pin. For those who write an
- * adapter.
+ * Ties a scope to a request and its response: their listeners run in it, and when the request does what moves its
+ * client's pin, the response waits for the position of that and carries the pin. For those who write an adapter.
  *
- * The response's headers are watched from the first write on, so a request that only reads pays nothing for it.
+ * The response's headers are watched from that moment on, so a request that only reads pays nothing for it.
  */
 export function attachScope(req: HttpRequest, res: HttpResponse, scope: Scope): void {
-  scope.session.onFirstWrite = (): void => {
+  scope.session.onPinMoves = (): void => {
     if (res.headersSent) {
       sealResponse(scope);
       return;
     }
-    beforeHeaders(res, () => sealResponse(scope));
+    beforeHeaders(res, () => sealHeaders(scope));
     holdResponse(res, () => readyToSeal(scope));
   };
   bindToScope(req, res, scope);
+}
+
+function sealHeaders(scope: Scope): readonly AddedHeader[] {
+  const { cookie, token, isPrivate } = sealResponse(scope) ?? {};
+  const headers: AddedHeader[] = [];
+  if (cookie !== undefined) headers.push({ name: 'Set-Cookie', value: cookie, place: 'beside' });
+  if (token !== undefined) headers.push({ name: token.name, value: token.value, place: 'instead' });
+  if (isPrivate === true) headers.push({ name: 'Cache-Control', value: 'private', place: 'unless-set' });
+  return headers;
 }

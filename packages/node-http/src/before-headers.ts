@@ -6,6 +6,14 @@ export interface ResponseHead {
   writeHead(statusCode: number, statusMessage?: string, headers?: GivenHeaders): unknown;
 }
 
+/** A header to add to a response, and what becomes of one of that name that the application sets. */
+export interface AddedHeader {
+  readonly name: string;
+  readonly value: string;
+  /** `beside`: both are sent; `instead`: this one is; `unless-set`: that one is. */
+  readonly place: 'beside' | 'instead' | 'unless-set';
+}
+
 /** The shapes in which `writeHead` takes headers: an object, a flat list of names and values, a list of pairs. */
 type GivenHeaders = OutgoingHttpHeaders | OutgoingHttpHeader[];
 
@@ -14,52 +22,54 @@ type GivenHeaders = OutgoingHttpHeaders | OutgoingHttpHeader[];
  * `write`, `end`, `flushHeaders` and `pipe` call it themselves; informational (1xx) responses do not.
  *
  * @param res a response whose headers have not left yet
- * @param act returns a `Set-Cookie` value to add to those that the application sets, or undefined
+ * @param act returns the headers to add
  */
-export function beforeHeaders(res: ResponseHead, act: () => string | undefined): void {
+export function beforeHeaders(res: ResponseHead, act: () => readonly AddedHeader[]): void {
   const { writeHead } = res;
-  let acted = false;
-  let cookie: string | undefined;
+  let added: readonly AddedHeader[] | undefined;
   res.writeHead = function (statusCode: number, ...rest: unknown[]): unknown {
-    if (!acted) {
-      acted = true;
-      cookie = act();
-    }
-    if (cookie === undefined) return Reflect.apply(writeHead, this, [statusCode, ...rest]);
+    added ??= act();
+    if (added.length === 0) return Reflect.apply(writeHead, this, [statusCode, ...rest]);
     const message = typeof rest[0] === 'string' ? [rest[0]] : [];
     const given = (rest.find((part) => typeof part === 'object' && part !== null) ?? {}) as GivenHeaders;
-    // Headers that are given here replace those set before, so the cookies have to be given here as well. Should
-    // Node refuse these headers, nothing is lost: the next call brings the cookie again.
-    return Reflect.apply(writeHead, this, [statusCode, ...message, withCookie(this, given, cookie)]);
+    // Headers that are given here replace those set before, so these have to be given here as well. Should Node
+    // refuse the application's, nothing is lost: the next call brings these again.
+    let headers = given;
+    for (const header of added) headers = withHeader(this, headers, header);
+    return Reflect.apply(writeHead, this, [statusCode, ...message, headers]);
   };
 }
 
 /** Keeps the shape of the headers: Node sends repeated names from lists alone. */
-function withCookie(res: ResponseHead, given: GivenHeaders, cookie: string): GivenHeaders {
+function withHeader(res: ResponseHead, given: GivenHeaders, header: AddedHeader): GivenHeaders {
+  const isThis = (name: unknown): boolean =>
+    typeof name === 'string' && name.toLowerCase() === header.name.toLowerCase();
   if (!Array.isArray(given)) {
     const entries = Object.entries(given);
-    const cookies = entries.filter(([name]) => isSetCookie(name)).map(([, value]) => value);
-    const others = entries.filter(([name]) => !isSetCookie(name));
-    return { ...Object.fromEntries(others), 'Set-Cookie': joined(res, cookies, cookie) };
+    const theirs = entries.filter(([name]) => isThis(name)).map(([, value]) => value);
+    const others = entries.filter(([name]) => !isThis(name));
+    return {
+      ...Object.fromEntries(others),
+      ...Object.fromEntries([[header.name, placed(res, theirs, header)]]),
+    };
   }
   const list = Array.isArray(given[0]) ? (given.flat() as OutgoingHttpHeader[]) : given;
   const nameAt = (index: number): unknown => list[index - (index % 2)];
-  const cookies = list.filter((_, index) => index % 2 === 1 && isSetCookie(nameAt(index)));
-  const others = list.filter((_, index) => !isSetCookie(nameAt(index)));
-  return [...others, 'Set-Cookie', joined(res, cookies, cookie)];
-}
-
-function isSetCookie(name: unknown): boolean {
-  return typeof name === 'string' && name.toLowerCase() === 'set-cookie';
+  const theirs = list.filter((_, index) => index % 2 === 1 && isThis(nameAt(index)));
+  const others = list.filter((_, index) => !isThis(nameAt(index)));
+  return [...others, header.name, placed(res, theirs, header)];
 }
 
 /** Makes a list of its own, as the application may hold on to the one that it has set. */
-function joined(
+function placed(
   res: ResponseHead,
   given: readonly (OutgoingHttpHeader | undefined)[],
-  cookie: string,
+  { name, value, place }: AddedHeader,
 ): OutgoingHttpHeader {
-  const theirs = given.length > 0 ? given : [res.getHeader('Set-Cookie')];
-  const kept = theirs.flat().filter((value) => value !== undefined && value !== cookie);
-  return kept.length === 0 ? cookie : [...kept.map(String), cookie];
+  if (place === 'instead') return value;
+  const theirs = (given.length > 0 ? given : [res.getHeader(name)]).flat();
+  const kept = theirs.filter((other) => other !== undefined && other !== value).map(String);
+  if (kept.length === 0) return value;
+  if (place === 'beside') return [...kept, value];
+  return kept.length === 1 ? (kept[0] ?? value) : kept;
 }

@@ -30,6 +30,10 @@ export class HttpFacts implements RequestFacts {
     this.headers = req.headers;
   }
 
+  get request(): object {
+    return this.#req;
+  }
+
   /** Asked for only when a pin is made, as Express has to consult its trust settings. */
   get secure(): boolean {
     const { secure, socket } = this.#req;

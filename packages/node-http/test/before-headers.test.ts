@@ -1,8 +1,10 @@
 import { createServer, type ServerResponse } from 'node:http';
 import { expect, it } from 'vitest';
-import { beforeHeaders } from '../src/before-headers.js';
+import { type AddedHeader, beforeHeaders } from '../src/before-headers.js';
 import { http1Client, type Reply } from './contract/http-client.js';
 import { listen } from './contract/implementation.js';
+
+const cookie = (value: string): readonly AddedHeader[] => [{ name: 'Set-Cookie', value, place: 'beside' }];
 
 async function replyOf(serve: (res: ServerResponse) => void): Promise<Reply> {
   const server = createServer((_req, res) => serve(res));
@@ -20,7 +22,7 @@ it('acts once, although Node refuses the first headers', async () => {
   const reply = await replyOf((res) => {
     beforeHeaders(res, () => {
       acts += 1;
-      return `act=${acts}`;
+      return cookie(`act=${acts}`);
     });
     expect(() => res.writeHead(99)).toThrow(RangeError);
     res.writeHead(500, { 'X-Other': 'o' }).end();
@@ -31,7 +33,10 @@ it('acts once, although Node refuses the first headers', async () => {
 it('acts when the headers leave, not before', async () => {
   const order: string[] = [];
   await replyOf((res) => {
-    beforeHeaders(res, () => void order.push('act'));
+    beforeHeaders(res, () => {
+      order.push('act');
+      return [];
+    });
     order.push('set');
     res.setHeader('X-Other', 'o');
     order.push('end');
@@ -43,7 +48,7 @@ it('acts when the headers leave, not before', async () => {
 
 it('leaves the headers as they are when there is nothing to add', async () => {
   const { headers, cookies } = await replyOf((res) => {
-    beforeHeaders(res, () => undefined);
+    beforeHeaders(res, () => []);
     res.writeHead(200, 'Fine', ['Set-Cookie', 'a=1', 'X-Other', 'o']).end();
   });
   expect([cookies, headers['x-other']]).toEqual([['a=1'], 'o']);
@@ -51,8 +56,8 @@ it('leaves the headers as they are when there is nothing to add', async () => {
 
 it('serves two who act on the same response', async () => {
   const { cookies } = await replyOf((res) => {
-    beforeHeaders(res, () => 'first=1');
-    beforeHeaders(res, () => 'second=2');
+    beforeHeaders(res, () => cookie('first=1'));
+    beforeHeaders(res, () => cookie('second=2'));
     res.writeHead(200, { 'set-cookie': 'a=1' }).end();
   });
   expect(cookies).toEqual(['a=1', 'second=2', 'first=1']);
@@ -60,7 +65,7 @@ it('serves two who act on the same response', async () => {
 
 it('finds the headers behind a message that is left out', async () => {
   const { headers, cookies } = await replyOf((res) => {
-    beforeHeaders(res, () => 'a=1');
+    beforeHeaders(res, () => cookie('a=1'));
     res.writeHead(200, undefined, { 'X-Other': 'o' }).end();
   });
   expect([cookies, headers['x-other']]).toEqual([['a=1'], 'o']);

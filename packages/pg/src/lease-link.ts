@@ -8,6 +8,12 @@ import type { AnyResult, StatementCall } from './statement-call.js';
 /** How long, in ms, a cursor or stream may go on after its client was released. */
 const releaseGraceMs = 1_000;
 
+/** How a statement ended: with a result, or without. */
+export interface StatementOutcome {
+  readonly error?: unknown;
+  readonly result?: AnyResult;
+}
+
 /** A real connection in the hands of a lease. */
 export class LeaseLink {
   readonly node: PgNode;
@@ -56,6 +62,13 @@ export class LeaseLink {
     sendStatement(this.client, call, (error, result) => {
       if (error === undefined || isServersAnswer(error)) this.#unanswered -= 1;
       done(error, result);
+    });
+  }
+
+  /** Sends a statement, and waits for its outcome. It never rejects. */
+  ask(call: StatementCall): Promise<StatementOutcome> {
+    return new Promise((resolve) => {
+      this.send(call, (error, result) => resolve(result === undefined ? { error } : { error, result }));
     });
   }
 

@@ -1,3 +1,4 @@
+import type { Durability } from '@node-replicated/core';
 import type { Decision, Session } from '@node-replicated/core/adapter';
 import type { LeaseLink } from './lease-link.js';
 import { isSeveral } from './sql-text.js';
@@ -9,6 +10,8 @@ export interface LeaseJob {
   readonly call: StatementCall;
   readonly decision: Decision;
   readonly session: Session | undefined;
+  /** What a commit waits for; undefined: what the database is set to. */
+  readonly durability: Durability | undefined;
   readonly resolve: (result: AnyResult) => void;
   readonly reject: (error: unknown) => void;
 }

@@ -2,8 +2,9 @@ import { publish, type Reason } from '@node-replicated/core/adapter';
 import type pg from 'pg';
 import { type Checkout, checkoutReader, checkoutWriter } from './checkout.js';
 import { fallbackReason } from './fallback-reason.js';
-import { LeaseLink } from './lease-link.js';
-import { isUncertain, type LeaseJob, needsWriter } from './lease-moves.js';
+import { LeaseLink, type StatementOutcome } from './lease-link.js';
+import { type LeaseJob, needsWriter } from './lease-moves.js';
+import { LeaseWriter } from './lease-writer.js';
 import type { PgNode } from './node.js';
 import { mayHaveWritten } from './plain-read.js';
 import type { RunContext } from './run-context.js';
@@ -31,6 +32,7 @@ export class Lease {
   readonly #context: RunContext;
   readonly #hooks: LeaseHooks;
   readonly #writes: WriteTracker;
+  readonly #writer: LeaseWriter;
   readonly #queue: LeaseJob[] = [];
   #link: LeaseLink | undefined;
   #pumping = false;
@@ -41,6 +43,7 @@ export class Lease {
     this.#context = context;
     this.#hooks = hooks;
     this.#writes = new WriteTracker(context.cluster);
+    this.#writer = new LeaseWriter(context.cluster, this.#writes);
   }
 
   /** The real client, while there is one. */
@@ -56,8 +59,8 @@ export class Lease {
   run(job: LeaseJob): void {
     if (this.#released) {
       process.nextTick(job.reject, new Error('Client was closed and is not queryable'));
-    } else if (!this.#pumping && this.#link?.session === 'writer') {
-      this.#sendToWriter(this.#link, job);
+    } else if (!this.#pumping && this.#link?.session === 'writer' && job.durability === undefined) {
+      this.#writer.send(this.#link, job);
     } else {
       this.#queue.push(job);
       if (!this.#pumping) void this.#pump();
@@ -101,7 +104,7 @@ export class Lease {
   async #perform(job: LeaseJob): Promise<void> {
     if (this.#releaseError !== undefined) throw new Error('Client was closed and is not queryable');
     const link = this.#link;
-    if (link?.session === 'writer') this.#sendToWriter(link, job);
+    if (link?.session === 'writer') await this.#writer.sendInTurn(link, job);
     else if (link?.inTransaction === true) await this.#continueTransaction(link, job);
     else if (needsWriter(job)) await this.#moveToWriter(job);
     else await this.#read(job);
@@ -145,17 +148,17 @@ export class Lease {
     await link.whenQuiet();
   }
 
-  async #sendToReader(link: LeaseLink, job: LeaseJob): Promise<{ error?: unknown; result?: AnyResult }> {
+  async #sendToReader(link: LeaseLink, job: LeaseJob): Promise<StatementOutcome> {
     if (job.call.ownProtocol !== undefined) {
       learnFromOwnProtocol(job.call, this.#context.memory);
+      // Its rows may reach the client long before it ends.
+      job.session?.noteRead(this.#context.cluster, link.node.name);
       link.sendOwnProtocol(job.call);
       if (this.#released) link.expectEnd();
       await link.whenQuiet();
       return {};
     }
-    const outcome = await new Promise<{ error?: unknown; result?: AnyResult }>((resolve) => {
-      link.send(job.call, (error, result) => resolve(result === undefined ? { error } : { error, result }));
-    });
+    const outcome = await link.ask(job.call);
     const { error } = outcome;
     if (isServersAnswer(error)) await link.whenQuiet();
     // Without an answer, as after `query_timeout`, the connection is of no more use, except to its transaction.
@@ -192,35 +195,7 @@ export class Lease {
     }
     const checkout = await this.#checkoutWriter();
     await this.#unbind();
-    this.#sendToWriter(this.#bind(checkout, 'writer'), job);
-  }
-
-  #sendToWriter(link: LeaseLink, job: LeaseJob): void {
-    const { call, decision, session } = job;
-    if (!link.node.isPrimary) {
-      const error = link.node.notPrimary();
-      link.abandon(error);
-      job.reject(error);
-      return;
-    }
-    const mayWrite = this.#writes.note(call, session);
-    const reason = decision.writes ? decision.reason : 'write';
-    if (call.ownProtocol !== undefined) {
-      link.sendOwnProtocol(call);
-      this.#note(link, job, reason);
-      return;
-    }
-    link.send(call, (error, result) => {
-      if (error === undefined && result !== undefined) {
-        this.#note(link, job, reason);
-        job.resolve(result);
-        return;
-      }
-      const failure = readFailure(error);
-      if (failure === 'lost' || failure === 'read-only') void this.#context.cluster.suspect(link.node);
-      const uncertain = failure === 'lost' && mayWrite && isUncertain(link, call);
-      job.reject(uncertain ? outcomeUnknown(link.node.name, error) : error);
-    });
+    await this.#writer.sendInTurn(this.#bind(checkout, 'writer'), job);
   }
 
   /** The reader that the lease holds, if it will do; else another one. */
@@ -300,6 +275,6 @@ export class Lease {
   }
 
   #note({ node, onPrimary, session }: LeaseLink, job: LeaseJob, reason: Reason): void {
-    traceStatement(job.session, this.#context.cluster.name, node, onPrimary, session, reason);
+    traceStatement(job.session, this.#context.cluster, node, onPrimary, session, reason);
   }
 }

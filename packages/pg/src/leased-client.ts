@@ -8,6 +8,8 @@ import { type AnyResult, readCall, type StatementCall } from './statement-call.j
 
 const forwarded = ['notice', 'notification', 'drain', 'end'] as const;
 
+const noScope = { session: undefined, durability: undefined };
+
 /** Something to do to each real connection that stands behind a leased client. */
 type Setup = (client: pg.PoolClient) => void;
 
@@ -23,6 +25,7 @@ export class LeasedClient extends EventEmitter {
   readonly #lease: Lease;
   readonly #scope: Scope | undefined;
   readonly #setups: Setup[] = [];
+  #waiting: Promise<void> | undefined;
   readonly #forward = new Map<string, (...args: unknown[]) => void>();
   /** As `pg` has it: the same function for each checkout, so that it can be handed on by itself. */
   readonly release: (error?: Error | boolean) => void;
@@ -136,8 +139,29 @@ export class LeasedClient extends EventEmitter {
 
   #run(call: StatementCall, resolve: (result: AnyResult) => void, reject: (error: unknown) => void): void {
     const scope = currentScope() ?? this.#scope;
+    const loading = scope?.session.loadPin();
+    if (loading === undefined && this.#waiting === undefined) {
+      this.#hand(call, scope, resolve, reject);
+      return;
+    }
+    // Statements keep their order, also where one has to wait for its client's pin.
+    const waiting = Promise.all([this.#waiting, loading])
+      .then(() => this.#hand(call, scope, resolve, reject), reject)
+      .finally(() => {
+        if (this.#waiting === waiting) this.#waiting = undefined;
+      });
+    this.#waiting = waiting;
+  }
+
+  #hand(
+    call: StatementCall,
+    scope: Scope | undefined,
+    resolve: (result: AnyResult) => void,
+    reject: (error: unknown) => void,
+  ): void {
     const decision = scope?.decide(this.#context.cluster.name) ?? outsideDecision;
-    this.#lease.run({ call, decision, session: scope?.session, resolve, reject });
+    const { session, durability } = scope ?? noScope;
+    this.#lease.run({ call, decision, session, durability, resolve, reject });
   }
 
   #setUp(setup: Setup): void {

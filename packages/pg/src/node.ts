@@ -1,7 +1,14 @@
 import { ReplicationError } from '@node-replicated/core';
-import type { Balanced, Position } from '@node-replicated/core/cluster';
+import {
+  type Balanced,
+  type NodeDescription,
+  type Position,
+  type Selectable,
+  SharedTask,
+} from '@node-replicated/core/cluster';
 import type pg from 'pg';
-import type { NodeSettings } from './options.js';
+import { hasReached } from './lsn.js';
+import type { NodeSettings, PoolSettings } from './options.js';
 import { PgProber } from './probe.js';
 import { SessionPool, type Taken } from './session-pool.js';
 import { proveReader, proveWriter, readerConfig } from './session-proof.js';
@@ -16,13 +23,14 @@ export interface NodeHooks {
 }
 
 /** One database server and its two pools. */
-export class PgNode implements Balanced {
+export class PgNode implements Balanced, Selectable {
   readonly name: string;
   readonly prober: PgProber;
   /** Whether statements may be sent there to read. Kept up to date by the cluster's watcher. */
   readable = false;
-  /** How far it has replayed, by its last probe. */
+  /** How far it has surely replayed. */
   replayed: Position | undefined;
+  lagMs: number | undefined;
   /** Statements and leases that its readers are working on. */
   busy = 0;
   /** Whether its readers' sessions proved to be read-only; false where a pooler drops the setting. */
@@ -31,17 +39,19 @@ export class PgNode implements Balanced {
   readonly #config: pg.PoolConfig;
   readonly #primaryReadsMax: number | undefined;
   readonly #hooks: NodeHooks;
+  readonly #shown: SharedTask<Position | undefined>;
+  #description: NodeDescription | undefined;
   #isPrimary = false;
-  #answers = true;
   #reader: SessionPool | undefined;
   #writer: SessionPool | undefined;
 
-  constructor({ name, config }: NodeSettings, primaryReadsMax: number | undefined, hooks: NodeHooks) {
+  constructor({ name, config }: NodeSettings, settings: PoolSettings, hooks: NodeHooks) {
     this.name = name;
     this.prober = new PgProber(config);
     this.#config = config;
-    this.#primaryReadsMax = primaryReadsMax;
+    this.#primaryReadsMax = settings.primaryReadsMax;
     this.#hooks = hooks;
+    this.#shown = new SharedTask(() => this.#askShown(settings.probeTimeoutMs));
   }
 
   /** Whether this node is the primary, as far as is known. */
@@ -55,14 +65,22 @@ export class PgNode implements Balanced {
     if (this.#reader !== undefined) this.#reader.pool.options.max = this.#readerMax(this.#reader.pool);
   }
 
-  /** Whether the node answers its probes. When it stops to, what it was asked is asked elsewhere, or fails. */
-  get answers(): boolean {
-    return this.#answers;
+  /**
+   * Takes over what was seen of the node. When it stops to answer its probes, what it was asked is asked elsewhere,
+   * or fails.
+   */
+  observe(description: NodeDescription): void {
+    if (description === this.#description) return;
+    const answered = this.#description?.state !== 'down';
+    this.#description = description;
+    this.replayed = description.position;
+    this.lagMs = description.lagMs;
+    if (answered && description.state === 'down') this.#sever();
   }
 
-  set answers(value: boolean) {
-    if (this.#answers && !value) this.#sever();
-    this.#answers = value;
+  /** A position at or after everything that the node has shown by now: asked once for all who wait. */
+  shownPosition(): Promise<Position | undefined> {
+    return this.#shown.ask();
   }
 
   /** Takes a connection whose session rejects writes. */
@@ -104,6 +122,15 @@ export class PgNode implements Balanced {
   async close(): Promise<void> {
     this.prober.close();
     await Promise.all(this.pools.map((pool) => (pool.ending ? undefined : pool.end())));
+  }
+
+  async #askShown(ms: number): Promise<Position | undefined> {
+    const before = this.#description;
+    const position = await this.prober.shownPosition(ms);
+    const isNews =
+      position !== undefined && this.replayed !== undefined && hasReached(position, this.replayed);
+    if (isNews && this.#description === before) this.replayed = position;
+    return position;
   }
 
   #sever(): void {

@@ -46,7 +46,7 @@ export class PgCluster implements Cluster {
       onPool: (pool: pg.Pool): void => events.relay(pool),
       onPoolGone: (pool: pg.Pool): void => events.forget(pool),
     };
-    const nodes = settings.nodes.map((node) => new PgNode(node, settings.primaryReadsMax, hooks));
+    const nodes = settings.nodes.map((node) => new PgNode(node, settings, hooks));
     this.#nodes = new Map(nodes.map((node) => [node.name, node]));
     this.#watcher = new ClusterWatcher({
       ...settings,
@@ -64,7 +64,9 @@ export class PgCluster implements Cluster {
       primary: () => this.#primary ?? this.#node(this.#watcher.topology.splitBrain[0]),
       node: (name) => this.#nodes.get(name),
     });
-    this.#position = new SharedTask(async () => this.#primary?.prober.position(settings.probeTimeoutMs));
+    this.#position = new SharedTask(async () =>
+      this.#primary?.prober.writtenPosition(settings.probeTimeoutMs),
+    );
     this.#unregister = registerCluster(this);
     void this.#watcher.start();
   }
@@ -94,6 +96,11 @@ export class PgCluster implements Cluster {
   /** The primary's position, at or after every commit that has returned by now: asked once for all who wait. */
   currentPosition(): Promise<Position | undefined> {
     return this.#position.ask();
+  }
+
+  /** A position at or after everything that a node has shown; where it does not tell, where the primary is. */
+  async shownPosition(node: string): Promise<Position | undefined> {
+    return (await this.#nodes.get(node)?.shownPosition()) ?? this.currentPosition();
   }
 
   /**
@@ -159,8 +166,7 @@ export class PgCluster implements Cluster {
       if (node === undefined) continue;
       node.readable = this.#replicas.includes(node);
       node.isPrimary = node === this.#primary;
-      node.replayed = description.position;
-      node.answers = description.state !== 'down';
+      node.observe(description);
     }
     if (former !== undefined && former !== this.#primary) this.#retire(former);
   }

@@ -55,10 +55,16 @@ export class ReaderChoice {
   now(decision: Decision, session: Session | undefined, without?: Without): PgNode | undefined {
     if (decision.role === 'primary') return this.#primary(without);
     const kept = session?.replicaOf(this);
+    const shown = decision.rule?.consistency === 'eventual' ? undefined : this.#shownTo(session);
     const free =
-      decision.rule?.maxLagMs === undefined && decision.position === undefined && without === undefined;
+      decision.rule?.maxLagMs === undefined &&
+      decision.position === undefined &&
+      without === undefined &&
+      shown === undefined;
     if (free && kept instanceof PgNode && kept.readable) return kept;
     const candidates = free ? this.#sources.replicas() : this.#candidates(decision, without);
+    // What a node has shown to this request, no other is sure to have, except the primary.
+    if (shown !== undefined && !isAlone(kept, shown, candidates)) return this.#primary(without);
     const chosen = this.#choose(candidates, kept);
     if (chosen !== undefined) {
       session?.keepReplica(this, chosen);
@@ -147,20 +153,19 @@ export class ReaderChoice {
   }
 
   #candidates(decision: Decision, without: Without): readonly PgNode[] {
-    const { watcher } = this.#sources;
     const { rule, position } = decision;
-    const maxLagMs = rule?.maxLagMs;
-    const inTime =
-      maxLagMs === undefined
-        ? this.#sources.replicas()
-        : selectReplicas(watcher.topology, { maxLagMs })
-            .map(({ node }) => this.#sources.node(node))
-            .filter((node) => node !== undefined);
-    const able = without === undefined ? inTime : inTime.filter((node) => !without.has(node));
-    if (position === undefined || !this.#isOurs(position)) return able;
-    const caughtUp = able.filter(({ replayed }) => replayed !== undefined && hasReached(replayed, position));
-    if (caughtUp.length > 0 || requiresPosition(decision)) return caughtUp;
-    return freshest(able);
+    const need = {
+      maxLagMs: rule?.maxLagMs,
+      position: this.#isOurs(position) ? position : undefined,
+      mustReach: requiresPosition(decision),
+      without,
+    };
+    return selectReplicas(this.#sources.replicas(), need, hasReached);
+  }
+
+  /** With monotonic reads, the nodes that have shown something to this request. */
+  #shownTo(session: Session | undefined): ReadonlySet<string> | undefined {
+    return session?.shownBy(this.#sources.settings.name);
   }
 
   #choose(candidates: readonly PgNode[], kept: unknown): PgNode | undefined {
@@ -180,6 +185,11 @@ export class ReaderChoice {
   }
 }
 
+/** Whether the node that was kept can serve, and is the only one that has shown anything. */
+function isAlone(kept: unknown, shown: ReadonlySet<string>, candidates: readonly PgNode[]): boolean {
+  return kept instanceof PgNode && shown.size === 1 && shown.has(kept.name) && candidates.includes(kept);
+}
+
 /** Waits until one of several looks has brought what is wanted, or all have ended, or one takes too long. */
 function firstThat(looks: readonly Promise<void>[], isThere: () => boolean): Promise<void> {
   return new Promise((resolve) => {
@@ -193,11 +203,4 @@ function firstThat(looks: readonly Promise<void>[], isThere: () => boolean): Pro
     };
     for (const look of looks) look.then(finish, finish);
   });
-}
-
-/** The node that has replayed the most, where that is known of any. */
-function freshest(nodes: readonly PgNode[]): readonly PgNode[] {
-  const known = nodes.filter(({ replayed }) => replayed !== undefined);
-  if (known.length === 0) return nodes;
-  return [known.reduce((best, node) => (hasReached(best.replayed ?? '', node.replayed ?? '') ? best : node))];
 }

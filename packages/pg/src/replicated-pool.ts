@@ -92,12 +92,18 @@ export class ReplicatedPool extends pg.Pool {
     const { callback: done } = call;
     if (this.#ending) return refuse(done);
     const scope = currentScope();
-    const decision = scope?.decide(this.#cluster.name) ?? outsideDecision;
     this.#underWay += 1;
     const result = new Promise<AnyResult>((resolve) => {
       // Only an error takes the way that gives it the caller's stack; it needs one promise more, to find it.
       const reject = (error: unknown): void => resolve(Promise.reject(error).catch(rethrow).catch(retrace));
-      new StatementRun(this.#context, call, decision, scope?.session, resolve, reject, this.#onEnd).start();
+      const run = new StatementRun(this.#context, call, scope, resolve, reject, this.#onEnd);
+      const loading = scope?.session.loadPin();
+      if (loading === undefined) run.start();
+      else
+        loading.then(
+          () => run.start(),
+          (error: unknown) => run.fail(error),
+        );
     });
     if (done === undefined) return result;
     result.then(
@@ -148,14 +154,13 @@ export class ReplicatedPool extends pg.Pool {
     const scope = currentScope();
     this.#underWay += 1;
     const client = new LeasedClient(this.#context, scope, this.#onEnd);
-    const decision = scope?.decide(this.#cluster.name) ?? outsideDecision;
-    if (decision.writes) {
-      try {
-        await client.bindWriter();
-      } catch (error) {
-        client.release();
-        throw error;
-      }
+    try {
+      await scope?.session.loadPin();
+      const decision = scope?.decide(this.#cluster.name) ?? outsideDecision;
+      if (decision.writes) await client.bindWriter();
+    } catch (error) {
+      client.release();
+      throw error;
     }
     if (!isPoolClient(client)) throw new TypeError('A leased client is not a pg.Client.');
     return client;

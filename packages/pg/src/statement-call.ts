@@ -44,6 +44,11 @@ export function readCall(
   };
 }
 
+/** A statement of the library's own. */
+export function textCall(text: string, kind: StatementKind = 'session'): StatementCall {
+  return { config: text, values: undefined, callback: undefined, text, kind, ownProtocol: undefined };
+}
+
 /** A cursor or stream cannot run again elsewhere. If it turns out to write, the next one of its text knows. */
 export function learnFromOwnProtocol({ ownProtocol, text }: StatementCall, memory: StatementMemory): void {
   const handleError = ownProtocol?.handleError;

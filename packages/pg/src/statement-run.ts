@@ -1,7 +1,15 @@
-import { type Decision, publish, type Reason, type Session } from '@node-replicated/core/adapter';
+import type { Durability } from '@node-replicated/core';
+import {
+  outsideDecision,
+  publish,
+  type Reason,
+  type Scope,
+  type Session,
+} from '@node-replicated/core/adapter';
 import { type Checkout, checkoutWriter, checkoutWriterElsewhere } from './checkout.js';
 import { finishUse, sendStatement } from './connection-use.js';
 import { fallbackReason } from './fallback-reason.js';
+import { Lease, type LeaseHooks } from './lease.js';
 import type { PgNode } from './node.js';
 import { mayHaveWritten } from './plain-read.js';
 import type { RunContext } from './run-context.js';
@@ -10,6 +18,12 @@ import { mayCommitPart } from './statement.js';
 import type { AnyResult, StatementCall } from './statement-call.js';
 import { outcomeUnknown, writeInReplicaScope } from './statement-errors.js';
 import { traceStatement } from './statement-trace.js';
+
+const noHooks: LeaseHooks = {
+  onBind: () => undefined,
+  onUnbind: () => undefined,
+  onClosed: () => undefined,
+};
 
 /**
  * One statement outside any transaction, from its decision to its result.
@@ -21,8 +35,9 @@ import { traceStatement } from './statement-trace.js';
 export class StatementRun {
   readonly #context: RunContext;
   readonly #call: StatementCall;
-  readonly #decision: Decision;
+  readonly #scope: Scope | undefined;
   readonly #session: Session | undefined;
+  #decision = outsideDecision;
   readonly #resolve: (result: AnyResult) => void;
   readonly #reject: (error: unknown) => void;
   readonly #onEnd: () => void;
@@ -32,16 +47,15 @@ export class StatementRun {
   constructor(
     context: RunContext,
     call: StatementCall,
-    decision: Decision,
-    session: Session | undefined,
+    scope: Scope | undefined,
     resolve: (result: AnyResult) => void,
     reject: (error: unknown) => void,
     onEnd: () => void,
   ) {
     this.#context = context;
     this.#call = call;
-    this.#decision = decision;
-    this.#session = session;
+    this.#scope = scope;
+    this.#session = scope?.session;
     this.#resolve = resolve;
     this.#reject = reject;
     this.#onEnd = onEnd;
@@ -49,11 +63,12 @@ export class StatementRun {
 
   start(): void {
     try {
+      if (this.#scope !== undefined) this.#decision = this.#scope.decide(this.#context.cluster.name);
       if (this.#decision.writes) this.#write(this.#decision.reason);
       else if (this.#call.kind === 'open') this.#read();
       else this.#writeAfterAll();
     } catch (error) {
-      this.#fail(error);
+      this.fail(error);
     }
   }
 
@@ -69,9 +84,9 @@ export class StatementRun {
     found
       .then((node) => {
         if (node !== undefined) this.#readOn(node);
-        else this.#fail(error ?? this.#context.cluster.noReader(this.#decision));
+        else this.fail(error ?? this.#context.cluster.noReader(this.#decision));
       })
-      .catch((failed: unknown) => this.#fail(failed));
+      .catch((failed: unknown) => this.fail(failed));
   }
 
   #readOn(node: PgNode): void {
@@ -83,6 +98,8 @@ export class StatementRun {
         this.#readElsewhere(node, error);
         return;
       }
+      // Rows of a cursor may reach the client long before it ends.
+      if (this.#call.ownProtocol !== undefined) this.#session?.noteRead(this.#context.cluster, node.name);
       sendStatement(client, this.#call, (failed, result) => {
         node.busy -= 1;
         finishUse(client, release, failed, () => this.#reportDirty(node));
@@ -104,21 +121,21 @@ export class StatementRun {
   #readFailed(node: PgNode, onPrimary: boolean, error: unknown): void {
     const failure = readFailure(error);
     if (failure === 'read-only') this.#context.memory.learnWrite(this.#call.text);
-    if (this.#call.ownProtocol !== undefined) return this.#fail(error);
+    if (this.#call.ownProtocol !== undefined) return this.fail(error);
     switch (failure) {
       case 'read-only':
         return this.#writeAfterAll();
       case 'not-here':
-        return onPrimary ? this.#fail(error) : this.#writeAfterAll();
+        return onPrimary ? this.fail(error) : this.#writeAfterAll();
       case 'conflict':
-        return onPrimary ? this.#fail(error) : this.#readElsewhere(node, error);
+        return onPrimary ? this.fail(error) : this.#readElsewhere(node, error);
       case 'unsent':
         return this.#readElsewhere(node, error);
       case 'lost':
         if (onPrimary && !node.provenReadOnly) return this.#failUnknown(node, error);
         return this.#readElsewhere(node, error);
       default:
-        return this.#fail(error);
+        return this.fail(error);
     }
   }
 
@@ -138,7 +155,7 @@ export class StatementRun {
     if (this.#decision.role === 'replica' && (kind === 'open' || kind === 'write')) {
       const request = this.#session?.request;
       if (cluster.settings.onWriteInReplicaScope === 'reject') {
-        return this.#fail(writeInReplicaScope(request, this.#call.text));
+        return this.fail(writeInReplicaScope(request, this.#call.text));
       }
       publish('write-in-replica-scope', { cluster: cluster.name, request });
     }
@@ -147,9 +164,23 @@ export class StatementRun {
 
   #write(reason: Reason): void {
     const { cluster } = this.#context;
+    const durability = this.#scope?.durability;
+    if (durability !== undefined && this.#call.ownProtocol === undefined) {
+      return this.#writeInLease(reason, durability);
+    }
     this.#session?.beginWrite(cluster);
     this.#counted = this.#session !== undefined;
     checkoutWriter(cluster, (error, checkout) => this.#writeOn(checkout, reason, error, false));
+  }
+
+  /** What its commit waits for is set for a transaction alone, which is a lease's business. */
+  #writeInLease(reason: Reason, durability: Durability): void {
+    const lease = new Lease(this.#context, noHooks);
+    const decision = { ...this.#decision, reason, writes: true };
+    const reject = (error: unknown): void => this.fail(error);
+    const resolve = (result: AnyResult): void => this.#succeed(result);
+    lease.run({ call: this.#call, decision, session: this.#session, durability, resolve, reject });
+    lease.release();
   }
 
   #writeOn(checkout: Checkout | undefined, reason: Reason, refused: unknown, again: boolean): void {
@@ -158,7 +189,7 @@ export class StatementRun {
       // It was never sent, so it has not written.
       if (this.#counted && !again) this.#session?.withdrawWrite(cluster);
       this.#counted = this.#counted && again;
-      return this.#fail(refused);
+      return this.fail(refused);
     }
     const { node, client, release } = checkout;
     sendStatement(client, this.#call, (error, result) => {
@@ -182,7 +213,7 @@ export class StatementRun {
     }
     // Without an answer, as after `query_timeout`, it may yet happen: it stays under way for good.
     if (!isServersAnswer(error)) this.#counted = false;
-    this.#fail(error);
+    this.fail(error);
   }
 
   #countWrite(): void {
@@ -191,7 +222,7 @@ export class StatementRun {
   }
 
   #note(node: PgNode, onPrimary: boolean, reason: Reason, session: 'reader' | 'writer'): void {
-    traceStatement(this.#session, this.#context.cluster.name, node, onPrimary, session, reason);
+    traceStatement(this.#session, this.#context.cluster, node, onPrimary, session, reason);
   }
 
   #reportDirty(node: PgNode): void {
@@ -200,7 +231,7 @@ export class StatementRun {
 
   #failUnknown(node: PgNode, cause: unknown): void {
     void this.#context.cluster.suspect(node);
-    this.#fail(outcomeUnknown(node.name, cause));
+    this.fail(outcomeUnknown(node.name, cause));
   }
 
   #succeed(result: AnyResult): void {
@@ -208,7 +239,8 @@ export class StatementRun {
     this.#resolve(result);
   }
 
-  #fail(error: unknown): void {
+  /** Ends without having been run, or with an error. */
+  fail(error: unknown): void {
     this.#finish();
     this.#reject(error);
   }

@@ -1,5 +1,6 @@
 import { eventChannel, type Reason, type Session } from '@node-replicated/core/adapter';
 import type { PgNode } from './node.js';
+import type { PgCluster } from './pg-cluster.js';
 
 const statements = eventChannel('statement');
 
@@ -10,7 +11,7 @@ const statements = eventChannel('statement');
  */
 export function traceStatement(
   request: Session | undefined,
-  cluster: string,
+  cluster: PgCluster,
   node: PgNode,
   onPrimary: boolean,
   session: 'reader' | 'writer',
@@ -18,6 +19,14 @@ export function traceStatement(
 ): void {
   const role = onPrimary ? 'primary' : 'replica';
   request?.noteUse(node.name, role, reason);
+  request?.noteRead(cluster, node.name);
   if (!statements.hasSubscribers) return;
-  statements.publish({ cluster, request: request?.request, node: node.name, role, reason, session });
+  statements.publish({
+    cluster: cluster.name,
+    request: request?.request,
+    node: node.name,
+    role,
+    reason,
+    session,
+  });
 }

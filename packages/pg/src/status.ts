@@ -26,6 +26,11 @@ export interface NodeStatus {
   /** Why the last probe failed. */
   readonly error: string | null;
   /**
+   * What to grant the pool's user, so that it can see on which timeline a replica is: without that, more reads go to
+   * the primary than need to. null: all can be seen.
+   */
+  readonly hint: string | null;
+  /**
    * Whether the node's readers proved to be read-only. Where they did not, because a pooler drops the setting,
    * reads on the primary count as writes unless their command says that they are not.
    */
@@ -53,6 +58,7 @@ export function statusOf(cluster: PgCluster): PoolStatus {
         timeline: seen.timeline ?? null,
         streaming: (seen.state === 'down' ? undefined : seen.streaming) ?? null,
         error: seen.error?.message ?? null,
+        hint: seen.hint ?? null,
         provenReadOnly: node?.provenReadOnly ?? true,
         connections: node?.connections ?? { reader: noConnections, writer: noConnections },
       };

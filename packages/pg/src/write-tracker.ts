@@ -9,7 +9,8 @@ import type { StatementCall } from './statement-call.js';
  */
 export class WriteTracker {
   readonly #cluster: Cluster;
-  readonly #sessions = new Set<Session>();
+  /** Each with whether a replica applies all of its writes before they return. */
+  readonly #sessions = new Map<Session, boolean>();
   #readOnly = false;
 
   constructor(cluster: Cluster) {
@@ -19,21 +20,28 @@ export class WriteTracker {
   /**
    * A statement is about to be sent to the writer. Statements are told in the order in which they are sent.
    *
+   * @param applied whether a replica applies what it writes before that returns
    * @returns whether it may write
    */
-  note(call: StatementCall, session: Session | undefined): boolean {
+  note(call: StatementCall, session: Session | undefined, applied: boolean): boolean {
     const mayWrite = this.#mayWrite(call);
-    if (mayWrite && session !== undefined && !this.#sessions.has(session)) {
-      this.#sessions.add(session);
-      session.beginWrite(this.#cluster);
-    }
+    if (mayWrite && session !== undefined) this.#count(session, applied);
     return mayWrite;
   }
 
   /** The lease is released. */
   close(): void {
-    for (const session of this.#sessions) session.endWrite(this.#cluster);
+    for (const session of this.#sessions.keys()) session.endWrite(this.#cluster);
     this.#sessions.clear();
+  }
+
+  #count(session: Session, applied: boolean): void {
+    const before = this.#sessions.get(session);
+    if (before === applied || before === false) return;
+    this.#sessions.set(session, applied);
+    session.beginWrite(this.#cluster, applied);
+    // It is under way once, however often it is counted.
+    if (before !== undefined) session.endWrite(this.#cluster);
   }
 
   #mayWrite({ kind, text }: StatementCall): boolean {

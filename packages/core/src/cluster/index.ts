@@ -4,7 +4,7 @@ export { type Balanced, type Balancer, type BalancerName, createBalancer } from 
 export { type Clock, systemClock, type Timer } from './clock.js';
 export type { MonitorSettings, Prober } from './monitor.js';
 export type { NodeDescription, NodeState, Observation } from './node-description.js';
-export { type ReadNeed, selectReplicas } from './selection.js';
+export { type ReadNeed, type Selectable, selectReplicas } from './selection.js';
 export { SharedTask } from './shared-task.js';
 export type { Topology } from './topology.js';
 export { ClusterWatcher, type WatcherOptions } from './watcher.js';

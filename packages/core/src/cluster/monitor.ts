@@ -12,6 +12,8 @@ export interface Prober {
   /** Whether an error means that nobody listens there, so that there is no use in asking again at once. */
   isRefusal(error: Error): boolean;
   close(): void;
+  /** Set by the monitor: to be called when a connection to the node ends by itself. */
+  onLost?: (() => void) | undefined;
 }
 
 /** How often, and how patiently, nodes are probed. */
@@ -46,6 +48,7 @@ export class NodeMonitor {
   #timer: Timer | undefined;
   readonly #probes = new SharedTask(() => this.#probe());
   #suspected = false;
+  #lostAt = Number.NEGATIVE_INFINITY;
   #closed = false;
 
   constructor(node: string, prober: Prober, settings: MonitorSettings, clock: Clock, hooks: MonitorHooks) {
@@ -54,6 +57,7 @@ export class NodeMonitor {
     this.#settings = settings;
     this.#clock = clock;
     this.#hooks = hooks;
+    prober.onLost = () => this.#lose();
   }
 
   get description(): NodeDescription {
@@ -78,6 +82,16 @@ export class NodeMonitor {
     this.#closed = true;
     this.#timer?.clear();
     this.#prober.close();
+  }
+
+  /** A server that has restarted may have gone back to an earlier position. */
+  #lose(): void {
+    if (this.#closed) return;
+    this.#become({ position: undefined });
+    const now = this.#clock.now();
+    // A server that hangs up again and again is asked no more often than others.
+    if (now - this.#lostAt >= this.#settings.probeIntervalMs) void this.suspect();
+    this.#lostAt = now;
   }
 
   async #probe(): Promise<void> {

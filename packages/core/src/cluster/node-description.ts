@@ -11,6 +11,8 @@ export interface Observation {
   readonly systemIdentifier: string | undefined;
   /** Whether a replica is receiving from somewhere; undefined where that is not known. */
   readonly streaming: boolean | undefined;
+  /** What would let the session see more, in the engine's words. */
+  readonly hint?: string | undefined;
 }
 
 /**
@@ -30,6 +32,7 @@ export interface NodeDescription {
   readonly timeline: number | undefined;
   readonly systemIdentifier: string | undefined;
   readonly streaming: boolean | undefined;
+  readonly hint: string | undefined;
   /** How long the last probe took, in ms. */
   readonly roundTripMs: number | undefined;
   /** For how long the node has not shown what the primary had, in ms; undefined when it is not known. */
@@ -60,6 +63,7 @@ export function unknownNode(node: string): NodeDescription {
     timeline: undefined,
     systemIdentifier: undefined,
     streaming: undefined,
+    hint: undefined,
     roundTripMs: undefined,
     lagMs: undefined,
     observedAt: undefined,

@@ -1,0 +1,52 @@
+import { hasReachedOf } from './cluster-registry.js';
+import { publish } from './events.js';
+import type { ReplicationConfig } from './options.js';
+import { type Pin, unitePins } from './pin.js';
+import { tokensInCookies } from './pin-cookie.js';
+import { decodePin, encodePin } from './pin-token.js';
+
+/** The headers of a request, with names in small letters. */
+type RequestHeaders = Readonly<Record<string, string | string[] | undefined>>;
+
+/**
+ * The pin that a request carries, in a cookie or in the token header. A token that nobody here signed is ignored,
+ * counted and reported, and never hides one that was: where there are several, every valid one counts.
+ *
+ * @param now ms since the epoch
+ */
+export function readPin(headers: RequestHeaders, config: ReplicationConfig, now: number): Pin | undefined {
+  const { cookie, tokenHeader } = config;
+  let found: Pin | undefined;
+  if (cookie !== false && typeof headers.cookie === 'string' && headers.cookie.includes(cookie.name)) {
+    for (const token of tokensInCookies(headers.cookie, cookie.name)) {
+      found = unite(found, readToken(token, config, now));
+    }
+  }
+  const sent = tokenHeader === false ? undefined : headers[tokenHeader];
+  if (typeof sent === 'string') found = unite(found, readToken(sent, config, now));
+  return found;
+}
+
+/** What a token says; undefined, and reported, when it is not to be believed. */
+export function readToken(token: string, config: ReplicationConfig, now: number): Pin | undefined {
+  if (config.pin === false) return undefined;
+  const pin = decodePin(token, config.signer, config.pin, now);
+  if (typeof pin !== 'string') return pin;
+  publish('pin-ignored', { fault: pin });
+  return undefined;
+}
+
+/** One pin for what several carriers brought. */
+export function unite(a: Pin | undefined, b: Pin | undefined): Pin | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return unitePins(a, b, hasReachedOf);
+}
+
+/** A token that says all that two others do; one that is not to be believed says nothing. */
+export function uniteTokens(stored: string, token: string, config: ReplicationConfig): string {
+  const now = config.now();
+  const held = readToken(stored, config, now);
+  const own = readToken(token, config, now);
+  if (held === undefined || own === undefined) return token;
+  return encodePin(unitePins(held, own, hasReachedOf), config.signer);
+}

@@ -1,0 +1,149 @@
+import { badOption, requireSettings } from './bad-option.js';
+import { publish } from './events.js';
+import type { PinStore } from './pin-store.js';
+
+/** Pins for clients that keep no cookies. */
+export interface PinStoreOptions {
+  /** Where pins are kept. */
+  readonly store: PinStore;
+  /**
+   * Who sends a request: an API key, a user's number, a device. It is asked at a request's statements, until it has
+   * an answer, so it may depend on what authentication has left on the request.
+   *
+   * @param request the web framework's own request
+   * @returns undefined for nobody in particular: such a request has no stored pin
+   */
+  identify(request: object): string | undefined;
+  /** For how many ms a request waits for the store. @default 500 */
+  readonly timeoutMs?: number;
+}
+
+/** What is known of a client's pin. */
+export interface KeptPin {
+  readonly token: string | undefined;
+  /** Whether the store could be asked. If not, the client may have written anything. */
+  readonly sure: boolean;
+}
+
+const known: ReadonlySet<string> = new Set<keyof PinStoreOptions>(['store', 'identify', 'timeoutMs']);
+const retryMs = 1_000;
+
+/** For how many tokens that the store did not take a process answers. */
+const mostUnsent = 10_000;
+
+/** Makes one token of two, so that nothing that either says is lost. */
+export type UniteTokens = (stored: string, token: string) => string;
+
+/** A token that the store has not taken yet. */
+interface Unsent {
+  readonly token: string;
+  readonly ttlMs: number;
+  readonly unite: UniteTokens;
+}
+
+/**
+ * A {@link PinStore} that may fail. A failure is never an error of the request: a client whose pin cannot be asked
+ * for counts as pinned, and a token that cannot be stored is kept here until it can.
+ */
+export class PinKeeper {
+  readonly identify: PinStoreOptions['identify'];
+  readonly #store: PinStore;
+  readonly #timeoutMs: number;
+  readonly #unsent = new Map<string, Unsent>();
+  #retry: NodeJS.Timeout | undefined;
+
+  /** @throws ERR_OPTION, naming the option */
+  constructor(options: PinStoreOptions) {
+    requireSettings('pinStore', options, known);
+    const { store, timeoutMs = 500 } = options;
+    if (typeof store?.get !== 'function' || typeof store.advance !== 'function') {
+      throw badOption('pinStore.store', 'must have the methods get and advance');
+    }
+    if (typeof options.identify !== 'function') throw badOption('pinStore.identify', 'must be a function');
+    if (typeof timeoutMs !== 'number' || !(timeoutMs > 0 && timeoutMs < 2 ** 31)) {
+      throw badOption('pinStore.timeoutMs', 'must be a number of ms above zero');
+    }
+    this.identify = (request) => options.identify(request);
+    this.#store = store;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /** Asks for a client's token. It never rejects. */
+  async get(client: string): Promise<KeptPin> {
+    try {
+      const stored = await this.#inTime(() => this.#store.get(client));
+      return { token: this.#withUnsent(client, stored), sure: true };
+    } catch (error) {
+      reportFailure('get', error);
+      return { token: this.#unsent.get(client)?.token, sure: false };
+    }
+  }
+
+  /**
+   * Moves a client's token forward, now or as soon as the store takes it. It never rejects.
+   *
+   * @param ttlMs after how many ms it may be forgotten
+   */
+  async advance(client: string, token: string, ttlMs: number, unite: UniteTokens): Promise<void> {
+    const following = { token: this.#withUnsent(client, token) ?? token, ttlMs, unite };
+    try {
+      await this.#send(client, following);
+    } catch (error) {
+      reportFailure('advance', error);
+      this.#keep(client, following);
+    }
+  }
+
+  async #send(client: string, sent: Unsent): Promise<void> {
+    const { token, ttlMs, unite } = sent;
+    const follow = (stored: string | undefined): string =>
+      stored === undefined ? token : unite(stored, token);
+    await this.#inTime(() => this.#store.advance(client, follow, ttlMs));
+    // A later one may have been kept meanwhile.
+    if (this.#unsent.get(client)?.token === token) this.#unsent.delete(client);
+  }
+
+  #keep(client: string, unsent: Unsent): void {
+    this.#unsent.set(client, { ...unsent, token: this.#withUnsent(client, unsent.token) ?? unsent.token });
+    if (this.#unsent.size > mostUnsent) this.#unsent.delete(this.#unsent.keys().next().value ?? client);
+    this.#retryLater();
+  }
+
+  #retryLater(): void {
+    this.#retry ??= setTimeout(() => void this.#sendAgain(), retryMs).unref();
+  }
+
+  /** Sends what is kept, one after the other, and stops at the first that fails. */
+  async #sendAgain(): Promise<void> {
+    try {
+      for (const [client, unsent] of this.#unsent) await this.#send(client, unsent);
+    } catch {
+      // It was reported when the first one failed.
+    }
+    this.#retry = undefined;
+    if (this.#unsent.size > 0) this.#retryLater();
+  }
+
+  #withUnsent(client: string, token: string | undefined): string | undefined {
+    const unsent = this.#unsent.get(client);
+    if (unsent === undefined || token === undefined) return token ?? unsent?.token;
+    return unsent.token === token ? token : unsent.unite(unsent.token, token);
+  }
+
+  async #inTime<T>(ask: () => Promise<T>): Promise<T> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      const error = new Error(`No answer from the pin store within ${this.#timeoutMs} ms.`);
+      timer = setTimeout(() => reject(error), this.#timeoutMs);
+    });
+    try {
+      return await Promise.race([ask(), late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+function reportFailure(operation: 'get' | 'advance', error: unknown): void {
+  publish('pin-store-failed', { operation, error: error instanceof Error ? error.message : String(error) });
+}

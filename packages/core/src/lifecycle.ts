@@ -1,6 +1,5 @@
 import { isReadOnly } from './cluster-registry.js';
 import type { ReplicationConfig } from './options.js';
-import type { Pin } from './pin.js';
 import { pinCookie } from './pin-cookie.js';
 import { encodePin } from './pin-token.js';
 import type { Reason } from './policy.js';
@@ -47,13 +46,10 @@ export function sealResponse({ session }: Scope): Seal | undefined {
   const { config, facts, movedPin } = session;
   session.sealHeaders();
   if (movedPin === undefined || config === undefined || facts === undefined) return undefined;
-  return sealWith(movedPin, config, facts);
-}
-
-function sealWith(pin: Pin, config: ReplicationConfig, facts: RequestFacts): Seal | undefined {
   const { pin: times, cookie, tokenHeader, signer, monotonicReads } = config;
   if (times === false) return undefined;
-  const token = encodePin(pin, signer);
+  const tokens = session.carried?.tokens ?? [];
+  const token = config.lineages.follow(tokens, movedPin, (pin) => encodePin(pin, signer));
   return {
     cookie: cookie === false ? undefined : pinCookie(token, cookie, times.maxAgeMs, facts.secure),
     token: tokenHeader === false ? undefined : { name: tokenHeader, value: token },

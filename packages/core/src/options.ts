@@ -7,6 +7,7 @@ import {
 } from './cookie-options.js';
 import { compileOverrides, type Overrides, type OverrideTable } from './overrides.js';
 import { PinKeeper, type PinStoreOptions } from './pin-keeper.js';
+import { PinLineages } from './pin-lineages.js';
 import type { PinTimes } from './pin-mark.js';
 import { resolveSigner } from './secrets.js';
 import type { Signer } from './signer.js';
@@ -63,6 +64,8 @@ export interface ReplicationConfig {
   /** In small letters. */
   readonly tokenHeader: string | false;
   readonly pinKeeper: PinKeeper | undefined;
+  /** Which tokens were handed to one client. */
+  readonly lineages: PinLineages;
   readonly safeMethods: ReadonlySet<string>;
   readonly overrides: OverrideTable;
   readonly forceHeader: string | false;
@@ -105,6 +108,7 @@ export function defineReplication(options: ReplicationOptions | ReplicationConfi
       options.tokenHeader === true ? 'Replication-Token' : options.tokenHeader,
     ),
     pinKeeper: options.pinStore === undefined ? undefined : new PinKeeper(options.pinStore),
+    lineages: new PinLineages(),
     safeMethods: safeMethods(options.safeMethods),
     overrides: overrideTable(options.overrides),
     forceHeader: headerName('forceHeader', options.forceHeader),

@@ -8,23 +8,47 @@ import { decodePin, encodePin } from './pin-token.js';
 /** The headers of a request, with names in small letters. */
 type RequestHeaders = Readonly<Record<string, string | string[] | undefined>>;
 
+/** What a request carries. */
+export interface CarriedPin {
+  /** The genuine tokens. */
+  readonly tokens: readonly string[];
+  /** What they say, and what their holder was given here meanwhile. */
+  readonly pin: Pin;
+}
+
 /**
  * The pin that a request carries, in a cookie or in the token header. A token that nobody here signed is ignored,
  * counted and reported, and never hides one that was: where there are several, every valid one counts.
  *
  * @param now ms since the epoch
  */
-export function readPin(headers: RequestHeaders, config: ReplicationConfig, now: number): Pin | undefined {
+export function readPin(
+  headers: RequestHeaders,
+  config: ReplicationConfig,
+  now: number,
+): CarriedPin | undefined {
   const { cookie, tokenHeader } = config;
-  let found: Pin | undefined;
+  let carried: CarriedPin | undefined;
   if (cookie !== false && typeof headers.cookie === 'string' && headers.cookie.includes(cookie.name)) {
     for (const token of tokensInCookies(headers.cookie, cookie.name)) {
-      found = unite(found, readToken(token, config, now));
+      carried = carry(carried, token, config, now);
     }
   }
   const sent = tokenHeader === false ? undefined : headers[tokenHeader];
-  if (typeof sent === 'string') found = unite(found, readToken(sent, config, now));
-  return found;
+  return typeof sent === 'string' ? carry(carried, sent, config, now) : carried;
+}
+
+function carry(
+  carried: CarriedPin | undefined,
+  token: string,
+  config: ReplicationConfig,
+  now: number,
+): CarriedPin | undefined {
+  const said = readToken(token, config, now);
+  if (said === undefined) return carried;
+  const pin = unite(said, config.lineages.furthest(token)) ?? said;
+  if (carried === undefined) return { tokens: [token], pin };
+  return { tokens: [...carried.tokens, token], pin: unitePins(carried.pin, pin, hasReachedOf) };
 }
 
 /** What a token says; undefined, and reported, when it is not to be believed. */

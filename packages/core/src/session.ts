@@ -2,7 +2,7 @@ import type { Cluster } from './cluster-registry.js';
 import { publish } from './events.js';
 import type { ReplicationConfig } from './options.js';
 import { advancePin, type Pin, type PinDemand, pinDemand } from './pin.js';
-import { readPin, unite } from './pin-carriers.js';
+import { type CarriedPin, readPin, unite } from './pin-carriers.js';
 import type { PinMark } from './pin-mark.js';
 import { PinMoves } from './pin-moves.js';
 import { type Decision, decide, type Reason } from './policy.js';
@@ -44,8 +44,9 @@ export class Session {
   readonly #job: RoleRule | undefined;
   #revision = 0;
   #view: string | undefined;
-  #pin: Pin | undefined;
-  #pinRead = false;
+  readonly #given: Pin | undefined;
+  #carried: CarriedPin | undefined;
+  #carriedRead = false;
   #override: RoleRule | undefined;
   #overrideRevision = -1;
   #headersLeft = false;
@@ -62,7 +63,7 @@ export class Session {
     this.config = config;
     this.facts = facts;
     this.#job = job;
-    this.#pin = pin;
+    this.#given = pin;
     this.startedAt = config === undefined ? 0 : config.now();
   }
 
@@ -96,14 +97,20 @@ export class Session {
     }
   }
 
-  /** The pin that came with the request or is stored for its client, as far as is known by now. */
-  get pin(): Pin | undefined {
+  /** What came with the request, if something genuine did. */
+  get carried(): CarriedPin | undefined {
     const { config, facts } = this;
-    if (!this.#pinRead && config !== undefined && facts !== undefined) {
-      this.#pin = readPin(facts.headers, config, this.startedAt);
+    if (!this.#carriedRead && config !== undefined && facts !== undefined) {
+      this.#carried = readPin(facts.headers, config, this.startedAt);
     }
-    this.#pinRead = true;
-    return this.#stored === undefined ? this.#pin : unite(this.#pin, this.#stored.pin);
+    this.#carriedRead = true;
+    return this.#carried;
+  }
+
+  /** The client's pin, as far as it is known by now. */
+  get pin(): Pin | undefined {
+    const pin = this.#given ?? this.carried?.pin;
+    return this.#stored === undefined ? pin : unite(pin, this.#stored.pin);
   }
 
   /**

@@ -358,7 +358,7 @@ describe('moving a pin forward', () => {
           const names = [...held.marks.keys(), ...marks.keys()];
           const cluster = typeof which === 'string' ? which : (names[which % names.length] ?? '');
           const when = now + later;
-          if (when - held.at >= times.maxAgeMs) return;
+          if (when - lastMoved(held) >= times.maxAgeMs) return;
           const before = pinDemand(held, cluster, times, when);
           if (before === 'none') return;
           const after = pinDemand(advancePin(held, marks, now), cluster, times, when);

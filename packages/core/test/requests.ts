@@ -65,7 +65,7 @@ export function readPinCookie(
   config: ReplicationConfig,
   now: number,
 ): Pin | undefined {
-  return readPin({ cookie: header }, config, now);
+  return readPin({ cookie: header }, config, now)?.pin;
 }
 
 /** What a function throws; undefined when it does not. */

@@ -1,0 +1,57 @@
+import { hasReachedOf } from './cluster-registry.js';
+import { type Pin, unitePins } from './pin.js';
+
+/** What one client was given: a line of tokens, of which it may hold any. */
+interface Lineage {
+  /** The furthest of its pins. */
+  pin: Pin;
+}
+
+/** How many tokens are remembered at least, and half of how many at most. */
+const mostTokens = 5_000;
+
+/**
+ * Knows which tokens follow each other. Requests of one client that are under way at the same time bring the same
+ * token and are answered with different ones, and the one that arrives last stays, whichever is the furthest. As
+ * this process remembers whose they were, it goes by the furthest nevertheless.
+ *
+ * It is bounded: two generations of tokens, of which the older is dropped when the younger is full.
+ */
+export class PinLineages {
+  #young = new Map<string, Lineage>();
+  #old = new Map<string, Lineage>();
+
+  /** The furthest pin that the holder of a token was given here; undefined when that is not known. */
+  furthest(token: string): Pin | undefined {
+    return this.#find(token)?.pin;
+  }
+
+  /**
+   * Makes the token that follows others.
+   *
+   * @param held the tokens that came with the request, all of them genuine
+   * @param pin the client's pin after the request
+   * @param encode makes a pin's token
+   */
+  follow(held: readonly string[], pin: Pin, encode: (pin: Pin) => string): string {
+    const known = held.map((token) => this.#find(token)).filter((lineage) => lineage !== undefined);
+    const lineage = known[0] ?? { pin };
+    for (const { pin: other } of known) lineage.pin = unitePins(other, lineage.pin, hasReachedOf);
+    lineage.pin = unitePins(lineage.pin, pin, hasReachedOf);
+    const token = encode(lineage.pin);
+    for (const each of [...held, token]) this.#remember(each, lineage);
+    return token;
+  }
+
+  #find(token: string): Lineage | undefined {
+    return this.#young.get(token) ?? this.#old.get(token);
+  }
+
+  #remember(token: string, lineage: Lineage): void {
+    if (this.#young.size >= mostTokens) {
+      this.#old = this.#young;
+      this.#young = new Map();
+    }
+    this.#young.set(token, lineage);
+  }
+}

@@ -67,11 +67,13 @@ export class PgNode implements Balanced, Selectable {
 
   /**
    * Takes over what was seen of the node. When it stops to answer its probes, what it was asked is asked elsewhere,
-   * or fails.
+   * or fails. Where nobody has ever listened, each attempt to connect fails by itself.
    */
   observe(description: NodeDescription): void {
     if (description === this.#description) return;
-    const answered = this.#description?.state !== 'down';
+    const { observedAt, error } = description;
+    const neverThere = observedAt === undefined && error !== undefined && this.prober.isRefusal(error);
+    const answered = this.#description?.state !== 'down' && !neverThere;
     this.#description = description;
     this.replayed = description.position;
     this.lagMs = description.lagMs;

@@ -3,6 +3,9 @@ import pg from 'pg';
 import { setRef } from './connection-use.js';
 import { type ProbeQuestions, type ProbeRights, questionsFor, rightsQuestion } from './probe-question.js';
 
+/** As it was loaded: who replaces it later, to see or to fail an application's connections, does not mean this one. */
+const { connect } = pg.Client.prototype;
+
 /** One connection of a prober. It is closed by destroying its socket: a frozen server would never say goodbye. */
 export class ProbeLink {
   readonly #client: pg.Client;
@@ -47,7 +50,7 @@ export class ProbeLink {
   }
 
   async #open(): Promise<ProbeQuestions> {
-    await this.#client.connect();
+    await Reflect.apply(connect, this.#client, []);
     this.#opened = true;
     setRef(this.#client, 'unref');
     return questionsFor(await this.#query<ProbeRights>(rightsQuestion));

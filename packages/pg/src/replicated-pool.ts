@@ -1,10 +1,13 @@
 import { currentScope, outsideDecision } from '@node-replicated/core/adapter';
 import pg from 'pg';
+import { checkoutWriter } from './checkout.js';
 import { callUser } from './connection-use.js';
-import { LeasedClient, retrace } from './leased-client.js';
+import { LeasedClient } from './leased-client.js';
+import { lendWriter } from './lent-client.js';
 import { type ReplicatedPoolOptions, resolvePoolOptions } from './options.js';
 import { PgCluster } from './pg-cluster.js';
 import { PoolEvents } from './pool-events.js';
+import { retrace } from './retrace.js';
 import type { RunContext } from './run-context.js';
 import { StatementMemory } from './statement.js';
 import { type AnyResult, readCall } from './statement-call.js';
@@ -36,8 +39,8 @@ export class ReplicatedPool extends pg.Pool {
    * @param options the nodes, and what `pg.Pool` takes; without any, `DATABASE_URL` and `DATABASE_REPLICA_URLS`
    * @throws ERR_OPTION, naming the option
    */
-  constructor(options: ReplicatedPoolOptions = {}) {
-    const settings = resolvePoolOptions(options);
+  constructor(options?: ReplicatedPoolOptions) {
+    const settings = resolvePoolOptions(options ?? {});
     super({ ...settings.base, password: settings.base.password });
     // It may hold a password, which pg-pool hides where it stands by itself.
     Object.defineProperty(this.options, 'connectionString', { enumerable: false });
@@ -51,6 +54,7 @@ export class ReplicatedPool extends pg.Pool {
       idleCount: { get: () => this.#sum((pool) => pool.idleCount) },
       waitingCount: { get: () => this.#sum((pool) => pool.waitingCount) },
       expiredCount: { get: () => this.#sum((pool) => pool.expiredCount) },
+      _clients: { get: () => this.#clients() },
     });
   }
 
@@ -116,7 +120,8 @@ export class ReplicatedPool extends pg.Pool {
   override connect(): Promise<pg.PoolClient>;
   override connect(callback: ConnectCallback): void;
   /**
-   * Checks out a client. It takes a real connection at its first statement; where it is sure to write, at once.
+   * Checks out a client: where it is sure to write, a connection of the primary; else one that is chosen at the
+   * client's first statement.
    *
    * @throws as {@link ReplicatedPool.query}, where it takes a connection at once
    */
@@ -150,20 +155,31 @@ export class ReplicatedPool extends pg.Pool {
     if (!this.#ending) await this.#close();
   }
 
-  async #lease(): Promise<pg.PoolClient> {
+  #lease(): Promise<pg.PoolClient> {
     const scope = currentScope();
     this.#underWay += 1;
-    const client = new LeasedClient(this.#context, scope, this.#onEnd);
-    try {
-      await scope?.session.loadPin();
-      const decision = scope?.decide(this.#cluster.name) ?? outsideDecision;
-      if (decision.writes) await client.bindWriter();
-    } catch (error) {
-      client.release();
-      throw error;
-    }
-    if (!isPoolClient(client)) throw new TypeError('A leased client is not a pg.Client.');
-    return client;
+    return new Promise((resolve, reject) => {
+      const fail = (error: unknown): void => {
+        this.#onEnd();
+        reject(error);
+      };
+      const begin = (): void => {
+        const decision = scope?.decide(this.#cluster.name) ?? outsideDecision;
+        if (!decision.writes)
+          return resolve(toPoolClient(new LeasedClient(this.#context, scope, this.#onEnd)));
+        checkoutWriter(this.#cluster, (error, checkout) => {
+          if (checkout === undefined) fail(error);
+          else resolve(lendWriter(this.#context, checkout, scope, this.#onEnd));
+        });
+      };
+      try {
+        const loading = scope?.session.loadPin();
+        if (loading === undefined) begin();
+        else loading.then(begin).catch(fail);
+      } catch (error) {
+        fail(error);
+      }
+    });
   }
 
   async #close(): Promise<void> {
@@ -182,6 +198,12 @@ export class ReplicatedPool extends pg.Pool {
     if (this.#underWay === 0) this.#onIdle?.();
   };
 
+  /** Not part of pg-pool's documented face, but looked at by those who count connections. */
+  #clients(): readonly unknown[] {
+    const pools = [...this.#cluster.nodes].flatMap(({ pools }) => pools);
+    return pools.flatMap((pool): readonly unknown[] => Reflect.get(pool, '_clients'));
+  }
+
   #sum(count: (pool: pg.Pool) => number): number {
     let total = 0;
     for (const node of this.#cluster.nodes) for (const pool of node.pools) total += count(pool);
@@ -189,8 +211,9 @@ export class ReplicatedPool extends pg.Pool {
   }
 }
 
-function isPoolClient(client: object): client is pg.PoolClient {
-  return client instanceof pg.Client && 'release' in client;
+function toPoolClient(client: object): pg.PoolClient {
+  if (client instanceof pg.Client && 'release' in client) return client as pg.PoolClient;
+  throw new TypeError('A leased client is not a pg.Client.');
 }
 
 /** Refuses to work after `end()`, in pg-pool's words. */

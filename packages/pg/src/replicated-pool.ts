@@ -14,10 +14,13 @@ import { type AnyResult, readCall } from './statement-call.js';
 import { StatementRun } from './statement-run.js';
 import { type PoolStatus, statusOf } from './status.js';
 
+/** A row whose type nobody has given: what `pg` has there, so that code written for `pg.Pool` goes on to compile. */
+type Row = pg.QueryResult['rows'][number];
+
 type ConnectCallback = (
   error: Error | undefined,
   client: pg.PoolClient | undefined,
-  done: (release?: Error | boolean) => void,
+  done: pg.PoolClient['release'],
 ) => void;
 
 /**
@@ -29,6 +32,8 @@ type ConnectCallback = (
 export class ReplicatedPool extends pg.Pool {
   readonly #cluster: PgCluster;
   readonly #context: RunContext;
+  /** The application's own kind of promise, if it has one. */
+  readonly #promises: PromiseConstructorLike | undefined;
   /** Statements and leases that are under way: the pool ends when there are none left. */
   #underWay = 0;
   #onIdle: (() => void) | undefined;
@@ -44,6 +49,7 @@ export class ReplicatedPool extends pg.Pool {
     super({ ...settings.base, password: settings.base.password });
     // It may hold a password, which pg-pool hides where it stands by itself.
     Object.defineProperty(this.options, 'connectionString', { enumerable: false });
+    this.#promises = settings.base.Promise;
     this.#cluster = new PgCluster(settings, new PoolEvents(this));
     this.#context = { cluster: this.#cluster, memory: new StatementMemory() };
     // pg-pool has these as fields of the pool, or as getters over such fields.
@@ -59,26 +65,26 @@ export class ReplicatedPool extends pg.Pool {
   }
 
   override query<T extends pg.Submittable>(statement: T): T;
-  override query<R extends unknown[] = unknown[], I = unknown[]>(
+  override query<R extends unknown[] = Row[], I = Row[]>(
     config: pg.QueryArrayConfig<I>,
     values?: pg.QueryConfigValues<I>,
   ): Promise<pg.QueryArrayResult<R>>;
-  override query<R extends pg.QueryResultRow = pg.QueryResultRow, I = unknown[]>(
+  override query<R extends pg.QueryResultRow = Row, I = Row[]>(
     config: pg.QueryConfig<I>,
   ): Promise<pg.QueryResult<R>>;
-  override query<R extends pg.QueryResultRow = pg.QueryResultRow, I = unknown[]>(
+  override query<R extends pg.QueryResultRow = Row, I = Row[]>(
     textOrConfig: string | pg.QueryConfig<I>,
     values?: pg.QueryConfigValues<I>,
   ): Promise<pg.QueryResult<R>>;
-  override query<R extends unknown[] = unknown[], I = unknown[]>(
+  override query<R extends unknown[] = Row[], I = Row[]>(
     config: pg.QueryArrayConfig<I>,
     callback: (error: Error, result: pg.QueryArrayResult<R>) => void,
   ): void;
-  override query<R extends pg.QueryResultRow = pg.QueryResultRow, I = unknown[]>(
+  override query<R extends pg.QueryResultRow = Row, I = Row[]>(
     textOrConfig: string | pg.QueryConfig<I>,
     callback: (error: Error, result: pg.QueryResult<R>) => void,
   ): void;
-  override query<R extends pg.QueryResultRow = pg.QueryResultRow, I = unknown[]>(
+  override query<R extends pg.QueryResultRow = Row, I = Row[]>(
     text: string,
     values: pg.QueryConfigValues<I>,
     callback: (error: Error, result: pg.QueryResult<R>) => void,
@@ -109,7 +115,7 @@ export class ReplicatedPool extends pg.Pool {
           (error: unknown) => run.fail(error),
         );
     });
-    if (done === undefined) return result;
+    if (done === undefined) return this.#own(result);
     result.then(
       (value) => callUser(() => done(undefined, value)),
       (error: Error) => callUser(() => done(error)),
@@ -128,7 +134,7 @@ export class ReplicatedPool extends pg.Pool {
   override connect(callback?: ConnectCallback): Promise<pg.PoolClient> | void {
     if (this.#ending) return refuse(callback) as Promise<pg.PoolClient> | undefined;
     const lease = this.#lease();
-    if (callback === undefined) return lease.catch(retrace);
+    if (callback === undefined) return this.#own(lease.catch(retrace));
     lease.then(
       (client) => callUser(() => callback(undefined, client, client.release)),
       (error: Error) => callUser(() => callback(error, undefined, () => undefined)),
@@ -142,7 +148,7 @@ export class ReplicatedPool extends pg.Pool {
     const ended = this.#ending
       ? Promise.reject(new Error('Called end on pool more than once'))
       : this.#close();
-    if (callback === undefined) return ended;
+    if (callback === undefined) return this.#own(ended);
     ended.then(() => callback(), callback);
   }
 
@@ -153,6 +159,11 @@ export class ReplicatedPool extends pg.Pool {
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#ending) await this.#close();
+  }
+
+  #own<T>(promise: Promise<T>): Promise<T> {
+    if (this.#promises === undefined) return promise;
+    return new this.#promises<T>((resolve, reject) => promise.then(resolve, reject)) as Promise<T>;
   }
 
   #lease(): Promise<pg.PoolClient> {

@@ -27,6 +27,8 @@ export class LeaseLink {
   /** Statements that the server has not answered yet. */
   #unanswered = 0;
   #ownProtocol = false;
+  /** Whether somebody was told that a statement took too long, and the server still works on it. */
+  #overdue = false;
   #lost: Error | undefined;
 
   constructor({ node, client, release }: Checkout, session: 'reader' | 'writer') {
@@ -67,6 +69,7 @@ export class LeaseLink {
     this.#unanswered += 1;
     sendStatement(this.client, call, (error, result) => {
       if (error === undefined || isServersAnswer(error)) this.#unanswered -= 1;
+      else this.#overdue = true;
       // `pg` tells of an error before the server is ready again, and of a result after it.
       if (error === undefined && this.answered) this.#quiet = true;
       done(error, result);
@@ -99,8 +102,12 @@ export class LeaseLink {
     destroyConnection(this.client);
   }
 
-  /** The user has released the client: a cursor or stream that is still open gets a moment to end by itself. */
+  /**
+   * The user has released the client: nobody waits any more for a statement that was overdue, and a cursor or stream
+   * that is still open gets a moment to end by itself.
+   */
   expectEnd(): void {
+    if (this.#overdue) this.abandon(new Error('A statement was unanswered when its client was released.'));
     if (!this.#ownProtocol) return;
     const late = new Error('A cursor or stream was still open when its client was released.');
     const timer = setTimeout(() => this.abandon(late), releaseGraceMs);
@@ -125,7 +132,9 @@ export class LeaseLink {
 
   readonly #onDrain = (): void => {
     this.#quiet = true;
+    this.#unanswered = 0;
     this.#ownProtocol = false;
+    this.#overdue = false;
   };
 
   readonly #onLost = (error: Error): void => {

@@ -2,6 +2,9 @@ import pg from 'pg';
 import { destroyConnection } from './connection-use.js';
 import { type ClientClass, pooledClass } from './pooled-client.js';
 
+/** As it was loaded: an application may have put a ReplicatedPool in its place, for libraries that make their own. */
+const { Pool } = pg;
+
 /** Told whether a connection could be taken. */
 export type Taken = (error: unknown, client?: pg.PoolClient, release?: (error?: Error) => void) => void;
 
@@ -19,7 +22,7 @@ export class SessionPool {
 
   constructor(config: pg.PoolConfig, prove: Proof) {
     const clients = this.#clients;
-    this.pool = new pg.Pool({
+    this.pool = new Pool({
       ...config,
       password: config.password,
       Client: pooledClass((config.Client as ClientClass | undefined) ?? pg.Client, (client) => {

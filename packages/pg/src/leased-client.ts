@@ -86,6 +86,18 @@ export class LeasedClient extends EventEmitter {
     return this.#read('database');
   }
 
+  get pipeline(): boolean {
+    return this.#read('pipeline') ?? false;
+  }
+
+  get binary(): boolean {
+    return this.#read('binary') ?? false;
+  }
+
+  get connectionParameters(): unknown {
+    return this.#read('connectionParameters');
+  }
+
   getTransactionStatus(): ReturnType<pg.ClientBase['getTransactionStatus']> {
     return this.#lease.client?.getTransactionStatus() ?? 'I';
   }

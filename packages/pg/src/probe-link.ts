@@ -1,6 +1,7 @@
 import { Socket } from 'node:net';
 import pg from 'pg';
 import { setRef } from './connection-use.js';
+import { ownTypes } from './own-types.js';
 import { type ProbeQuestions, type ProbeRights, questionsFor, rightsQuestion } from './probe-question.js';
 
 /** As it was loaded: who replaces it later, to see or to fail an application's connections, does not mean this one. */
@@ -57,7 +58,7 @@ export class ProbeLink {
   }
 
   async #query<A extends pg.QueryResultRow>(text: string): Promise<A> {
-    const { rows } = await this.#client.query<A>(text);
+    const { rows } = await this.#client.query<A>({ text, types: ownTypes });
     const [answer] = rows;
     if (answer === undefined) throw new Error('A probe was answered with nothing.');
     return answer;

@@ -11,7 +11,7 @@ const noScope = { session: undefined, durability: undefined };
 export class LeaseCalls {
   readonly #context: RunContext;
   readonly #lease: Lease;
-  readonly #scope: Scope | undefined;
+  #scope: Scope | undefined;
   #waiting: Promise<void> | undefined;
 
   /** @param scope the one of the checkout, for statements that are called in none */
@@ -44,6 +44,11 @@ export class LeaseCalls {
       return undefined;
     }
     return new Promise<AnyResult>((resolve, reject) => this.#run(call, resolve, reject)).catch(retrace);
+  }
+
+  /** The lease is over: a client that lives on keeps nothing of the request. */
+  close(): void {
+    this.#scope = undefined;
   }
 
   #run(call: StatementCall, resolve: (result: AnyResult) => void, reject: (error: unknown) => void): void {

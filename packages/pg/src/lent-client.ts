@@ -25,6 +25,7 @@ export function lendWriter(
     onClosed: () => {
       // The lease is over, and its statements are refused, until the next one begins: perhaps it has already.
       if (!isLent(client)) lendTo(client, calls);
+      calls.close();
       onClosed();
     },
   });

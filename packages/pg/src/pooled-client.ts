@@ -39,18 +39,19 @@ export function pooledClass(Base: ClientClass, onOpen: (client: pg.Client) => vo
       });
     }
 
-    /** Typed so that it fits all of `pg`'s overloads. */
-    override query(...args: never[]): never {
-      const [config, values, callback] = args as [never, never, never];
-      const lent = this[borrower];
-      if (lent === undefined) return super.query(config, values, callback) as never;
-      return lent.query(config, values, callback) as never;
-    }
-
     [send](config: unknown, values: unknown, callback: unknown): unknown {
       return super.query(config as never, values as never, callback as never);
     }
   };
+  // As a method of the class it would have to repeat all of `pg`'s overloads.
+  Object.defineProperty(Pooled.prototype, 'query', {
+    configurable: true,
+    writable: true,
+    value(this: PooledClient, config: unknown, values: unknown, callback: unknown): unknown {
+      const lent = this[borrower];
+      return lent === undefined ? this[send](config, values, callback) : lent.query(config, values, callback);
+    },
+  });
   // Some libraries ask for the name of a client's class.
   Object.defineProperty(Pooled, 'name', { value: Base.name });
   return Pooled;

@@ -25,7 +25,7 @@ export function checkoutReader(node: PgNode): Promise<Checkout> {
 
 /** Takes a connection to write with: of the primary, or of its successor if the primary does not take writes. */
 export function checkoutWriter(cluster: PgCluster, done: Done): void {
-  const { primary } = cluster;
+  const { primary = cluster.presumed } = cluster;
   if (primary !== undefined) takeWriter(cluster, primary, undefined, done);
   else cluster.waitForPrimary().then((node) => takeWriter(cluster, node, undefined, done), done);
 }
@@ -51,12 +51,13 @@ export function checkoutWriterElsewhere(
 function takeWriter(cluster: PgCluster, node: PgNode, former: PgNode | undefined, done: Done): void {
   node.takeWriter((refusal, client, release) => {
     if (client !== undefined && release !== undefined) {
-      if (node.isPrimary) return done(undefined, { node, client, release });
+      if (cluster.confirm(node)) return done(undefined, { node, client, release });
       // It has lost its role while this connection was waited for.
       release();
     }
     const error = client === undefined ? refusal : node.notPrimary();
-    if (former !== undefined || !isNotTaken(error)) return done(error);
+    const isFinal = former !== undefined || (node === cluster.presumed && !isNotPrimary(error));
+    if (isFinal || !isNotTaken(error)) return done(error);
     cluster
       .suspect(node)
       .then(() => cluster.waitForPrimary())
@@ -66,5 +67,9 @@ function takeWriter(cluster: PgCluster, node: PgNode, former: PgNode | undefined
 
 /** Whether an error in connecting may mean that the primary is another node by now. */
 function isNotTaken(error: unknown): boolean {
-  return error instanceof ReplicationError ? error.code === 'ERR_NOT_PRIMARY' : readFailure(error) === 'lost';
+  return error instanceof ReplicationError ? isNotPrimary(error) : readFailure(error) === 'lost';
+}
+
+function isNotPrimary(error: unknown): boolean {
+  return error instanceof ReplicationError && error.code === 'ERR_NOT_PRIMARY';
 }

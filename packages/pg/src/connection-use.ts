@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type pg from 'pg';
+import { sendTo } from './pooled-client.js';
 import { isServersAnswer } from './sqlstate.js';
 import type { AnyResult, StatementCall } from './statement-call.js';
 
@@ -19,7 +20,7 @@ export function sendStatement(
     done(error ?? undefined, result);
   };
   try {
-    client.query(config as string, values as unknown[], tell);
+    sendTo(client, config, values, tell);
   } catch (error) {
     tell(error);
   }

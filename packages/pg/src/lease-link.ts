@@ -2,6 +2,7 @@ import type pg from 'pg';
 import type { Checkout } from './checkout.js';
 import { destroyConnection, giveBack, sendStatement, whenQuiet } from './connection-use.js';
 import type { PgNode } from './node.js';
+import { sendTo } from './pooled-client.js';
 import { isServersAnswer } from './sqlstate.js';
 import type { AnyResult, StatementCall } from './statement-call.js';
 
@@ -26,6 +27,8 @@ export class LeaseLink {
   /** Statements that the server has not answered yet. */
   #unanswered = 0;
   #ownProtocol = false;
+  /** Whether somebody was told that a statement took too long, and the server still works on it. */
+  #overdue = false;
   #lost: Error | undefined;
 
   constructor({ node, client, release }: Checkout, session: 'reader' | 'writer') {
@@ -50,6 +53,11 @@ export class LeaseLink {
     return this.#unanswered === 0 && !this.#ownProtocol;
   }
 
+  /** Whether nothing is under way, or nothing ever will be. */
+  get quiet(): boolean {
+    return this.#quiet || this.#lost !== undefined;
+  }
+
   /** Whether a transaction is open. Exact only while nothing is under way. */
   get inTransaction(): boolean {
     return this.client.getTransactionStatus() !== 'I';
@@ -61,6 +69,9 @@ export class LeaseLink {
     this.#unanswered += 1;
     sendStatement(this.client, call, (error, result) => {
       if (error === undefined || isServersAnswer(error)) this.#unanswered -= 1;
+      else this.#overdue = true;
+      // `pg` tells of an error before the server is ready again, and of a result after it.
+      if (error === undefined && this.answered) this.#quiet = true;
       done(error, result);
     });
   }
@@ -76,12 +87,12 @@ export class LeaseLink {
   sendOwnProtocol({ config, callback }: StatementCall): void {
     this.#quiet = false;
     this.#ownProtocol = true;
-    this.client.query(config as pg.Submittable & string, callback as never);
+    sendTo(this.client, config, undefined, callback);
   }
 
   /** Waits until nothing is under way, or the connection is gone. */
   whenQuiet(): Promise<void> {
-    if (this.#quiet || this.#lost !== undefined) return Promise.resolve();
+    if (this.quiet) return Promise.resolve();
     return new Promise((resolve) => whenQuiet(this.client, () => resolve()));
   }
 
@@ -91,8 +102,12 @@ export class LeaseLink {
     destroyConnection(this.client);
   }
 
-  /** The user has released the client: a cursor or stream that is still open gets a moment to end by itself. */
+  /**
+   * The user has released the client: nobody waits any more for a statement that was overdue, and a cursor or stream
+   * that is still open gets a moment to end by itself.
+   */
   expectEnd(): void {
+    if (this.#overdue) this.abandon(new Error('A statement was unanswered when its client was released.'));
     if (!this.#ownProtocol) return;
     const late = new Error('A cursor or stream was still open when its client was released.');
     const timer = setTimeout(() => this.abandon(late), releaseGraceMs);
@@ -100,13 +115,12 @@ export class LeaseLink {
   }
 
   /**
-   * Gives the connection back, once what is under way has ended.
+   * Gives the connection back. Nothing may be under way, unless there is an error.
    *
-   * @param error closes it at once instead
+   * @param error closes it instead
    * @param onDirty called when a transaction was left open, which closes it too
    */
-  async close(error: Error | undefined, onDirty: () => void): Promise<void> {
-    if (error === undefined) await this.whenQuiet();
+  close(error: Error | undefined, onDirty: () => void): void {
     this.client.removeListener('drain', this.#onDrain);
     this.client.removeListener('error', this.#onLost);
     this.client.removeListener('end', this.#onEnd);
@@ -118,7 +132,9 @@ export class LeaseLink {
 
   readonly #onDrain = (): void => {
     this.#quiet = true;
+    this.#unanswered = 0;
     this.#ownProtocol = false;
+    this.#overdue = false;
   };
 
   readonly #onLost = (error: Error): void => {

@@ -51,9 +51,9 @@ export class Lease {
     return this.#link?.client;
   }
 
-  /** Takes the writer's connection before the first statement, where it is sure to be needed. */
-  async bindWriter(): Promise<void> {
-    this.#bind(await this.#checkoutWriter(), 'writer');
+  /** Begins with the writer's connection, where that is sure to be needed. */
+  bindWriter(checkout: Checkout): void {
+    this.#bind(checkout, 'writer');
   }
 
   run(job: LeaseJob): void {
@@ -85,7 +85,7 @@ export class Lease {
     if (this.#pumping) return;
     // A response may be sent right after this, and its pin must not take the writes for unfinished.
     if (this.#link?.answered !== false) this.#writes.close();
-    void this.#end();
+    this.#end();
   }
 
   async #pump(): Promise<void> {
@@ -98,7 +98,7 @@ export class Lease {
       }
     }
     this.#pumping = false;
-    if (this.#released) await this.#end();
+    if (this.#released) this.#end();
   }
 
   async #perform(job: LeaseJob): Promise<void> {
@@ -255,22 +255,34 @@ export class Lease {
     return link;
   }
 
-  async #unbind(error?: unknown): Promise<void> {
+  /** Gives the connection back: at once, or when what is under way has ended. */
+  #unbind(error?: unknown): Promise<void> | undefined {
     const link = this.#link;
-    if (link === undefined) return;
+    if (link === undefined) return undefined;
     this.#link = undefined;
+    if (!(error instanceof Error || link.quiet)) return link.whenQuiet().then(() => this.#giveBack(link));
+    this.#giveBack(link, error instanceof Error ? error : undefined);
+    return undefined;
+  }
+
+  #giveBack(link: LeaseLink, error?: Error): void {
     this.#hooks.onUnbind(link.client);
-    await link.close(error instanceof Error ? error : undefined, () =>
+    link.close(error, () =>
       publish('dirty-release', { cluster: this.#context.cluster.name, node: link.node.name }),
     );
   }
 
-  async #end(): Promise<void> {
-    try {
-      await this.#unbind(this.#releaseError);
-    } finally {
+  #end(): void {
+    const finish = (): void => {
       this.#writes.close();
       this.#hooks.onClosed();
+    };
+    let leaving: Promise<void> | undefined;
+    try {
+      leaving = this.#unbind(this.#releaseError);
+    } finally {
+      if (leaving === undefined) finish();
+      else void leaving.finally(finish);
     }
   }
 

@@ -37,6 +37,7 @@ export class PgNode implements Balanced, Selectable {
   provenReadOnly = true;
 
   readonly #config: pg.PoolConfig;
+  readonly #writerConfig: pg.PoolConfig;
   readonly #primaryReadsMax: number | undefined;
   readonly #hooks: NodeHooks;
   readonly #shown: SharedTask<Position | undefined>;
@@ -45,10 +46,11 @@ export class PgNode implements Balanced, Selectable {
   #reader: SessionPool | undefined;
   #writer: SessionPool | undefined;
 
-  constructor({ name, config }: NodeSettings, settings: PoolSettings, hooks: NodeHooks) {
+  constructor({ name, config, address }: NodeSettings, settings: PoolSettings, hooks: NodeHooks) {
     this.name = name;
     this.prober = new PgProber(config);
     this.#config = config;
+    this.#writerConfig = ownClientConfig(config, address);
     this.#primaryReadsMax = settings.primaryReadsMax;
     this.#hooks = hooks;
     this.#shown = new SharedTask(() => this.#askShown(settings.probeTimeoutMs));
@@ -67,11 +69,13 @@ export class PgNode implements Balanced, Selectable {
 
   /**
    * Takes over what was seen of the node. When it stops to answer its probes, what it was asked is asked elsewhere,
-   * or fails.
+   * or fails. Where nobody has ever listened, each attempt to connect fails by itself.
    */
   observe(description: NodeDescription): void {
     if (description === this.#description) return;
-    const answered = this.#description?.state !== 'down';
+    const { observedAt, error } = description;
+    const neverThere = observedAt === undefined && error !== undefined && this.prober.isRefusal(error);
+    const answered = this.#description?.state !== 'down' && !neverThere;
     this.#description = description;
     this.replayed = description.position;
     this.lagMs = description.lagMs;
@@ -91,7 +95,7 @@ export class PgNode implements Balanced, Selectable {
 
   /** Takes a connection that is proved to be on the primary. */
   takeWriter(done: Taken): void {
-    this.#writer ??= this.#open(this.#config, proveWriter(this.name, this.#hooks.newestTimeline));
+    this.#writer ??= this.#open(this.#writerConfig, proveWriter(this.name, this.#hooks.newestTimeline));
     this.#writer.take(done);
   }
 
@@ -158,6 +162,12 @@ export class PgNode implements Balanced, Selectable {
     this.#hooks.onPool(opened.pool);
     return opened;
   }
+}
+
+/** What an application's own class of clients is made with: it may look for the address as it was given. */
+function ownClientConfig(config: pg.PoolConfig, address: string | undefined): pg.PoolConfig {
+  if (config.Client === undefined || address === undefined) return config;
+  return { ...config, password: config.password, connectionString: address };
 }
 
 export interface PoolCounts {

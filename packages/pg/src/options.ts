@@ -55,6 +55,8 @@ const longestTimer = 2 ** 31 - 1;
 export interface NodeSettings {
   readonly name: string;
   readonly config: pg.PoolConfig;
+  /** The address as it was given, for an application's own class of clients; `config` says all of it too. */
+  readonly address: string | undefined;
 }
 
 /** Resolved options. */
@@ -128,7 +130,7 @@ export function resolvePoolOptions(options: ReplicatedPoolOptions = {}): PoolSet
   });
 }
 
-type NodeConfig = pg.PoolConfig & { readonly name?: string };
+type NodeConfig = pg.PoolConfig & { readonly name?: string; readonly address?: string | undefined };
 
 function listNodes(
   base: pg.PoolConfig,
@@ -163,7 +165,9 @@ function nodeConfig(base: pg.PoolConfig, node: NodeOptions): NodeConfig {
   }
   const shared = expandUrl(base);
   const own = expandUrl<NodeConfig>(typeof node === 'string' ? { connectionString: node } : node);
-  return { ...shared, ...own, password: own.password ?? shared.password };
+  const { connectionString = base.connectionString } =
+    typeof node === 'string' ? { connectionString: node } : node;
+  return { ...shared, ...own, password: own.password ?? shared.password, address: connectionString };
 }
 
 /** Puts what a connection string says in its place. As in `pg`, the string goes before the settings beside it. */
@@ -185,19 +189,19 @@ function readUrl(url: string): pg.PoolConfig {
 }
 
 function nameNodes(configs: readonly NodeConfig[]): readonly NodeSettings[] {
-  const names = configs.map((config) => config.name ?? address(config));
+  const names = configs.map((config) => config.name ?? hostAndPort(config));
   const counted = names.map((name, index) => {
     const shared = configs[index]?.name === undefined && names.indexOf(name) !== names.lastIndexOf(name);
     return shared ? `${name}/${configs[index]?.database ?? ''}` : name;
   });
   const twice = counted.find((name, index) => counted.indexOf(name) !== index);
   if (twice !== undefined) throw badOption('nodes', `two nodes are called '${twice}'`);
-  return configs.map(({ name: _, ...config }, index) =>
-    Object.freeze({ name: counted[index] ?? '', config: Object.freeze(config) }),
+  return configs.map(({ name: _, address, ...config }, index) =>
+    Object.freeze({ name: counted[index] ?? '', config: Object.freeze(config), address }),
   );
 }
 
-function address({ host = process.env.PGHOST ?? 'localhost', port }: pg.PoolConfig): string {
+function hostAndPort({ host = process.env.PGHOST ?? 'localhost', port }: pg.PoolConfig): string {
   return `${host || 'localhost'}:${port || process.env.PGPORT || 5432}`;
 }
 

@@ -34,6 +34,7 @@ export class PgCluster implements Cluster {
   readonly #position: SharedTask<Position | undefined>;
   readonly #unregister: () => void;
   #primary: PgNode | undefined;
+  #presumed: PgNode | undefined;
   #replicas: readonly PgNode[] = [];
   #closing: Promise<unknown>[] = [];
 
@@ -48,6 +49,7 @@ export class PgCluster implements Cluster {
     };
     const nodes = settings.nodes.map((node) => new PgNode(node, settings, hooks));
     this.#nodes = new Map(nodes.map((node) => [node.name, node]));
+    if (nodes.length === 1) this.#presumed = nodes[0];
     this.#watcher = new ClusterWatcher({
       ...settings,
       cluster: settings.name,
@@ -91,6 +93,23 @@ export class PgCluster implements Cluster {
   /** The primary, or undefined when there is none just now. */
   get primary(): PgNode | undefined {
     return this.#primary;
+  }
+
+  /**
+   * The only node, as long as no probe of it was answered. There is no other to wait for, so it is asked for a
+   * connection at once, and fails as `pg.Pool` does; each connection still proves that it leads to a primary.
+   */
+  get presumed(): PgNode | undefined {
+    return this.#presumed;
+  }
+
+  /** A connection to the node has proved that it is the primary, perhaps before any probe was answered. */
+  confirm(node: PgNode): boolean {
+    if (node === this.#presumed) {
+      this.#primary = node;
+      node.isPrimary = true;
+    }
+    return node.isPrimary;
   }
 
   /** The primary's position, at or after every commit that has returned by now: asked once for all who wait. */
@@ -164,6 +183,7 @@ export class PgCluster implements Cluster {
     for (const description of this.#watcher.nodes) {
       const node = this.#node(description);
       if (node === undefined) continue;
+      if (description.role !== 'unknown') this.#presumed = undefined;
       node.readable = this.#replicas.includes(node);
       node.isPrimary = node === this.#primary;
       node.observe(description);

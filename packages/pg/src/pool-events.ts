@@ -1,5 +1,6 @@
 import type { EventEmitter } from 'node:events';
 import type pg from 'pg';
+import { lendTo } from './pooled-client.js';
 
 const relayed: ReadonlySet<string | symbol> = new Set(['connect', 'acquire', 'release', 'remove']);
 
@@ -11,7 +12,7 @@ const relayed: ReadonlySet<string | symbol> = new Set(['connect', 'acquire', 're
 export class PoolEvents {
   readonly #target: EventEmitter;
   readonly #sources = new Set<pg.Pool>();
-  readonly #heard = new Map<string | symbol, (...args: unknown[]) => void>();
+  readonly #heard = new Map<string | symbol, (client: pg.PoolClient) => void>();
 
   constructor(target: EventEmitter) {
     this.#target = target;
@@ -37,7 +38,13 @@ export class PoolEvents {
     const listener = (...args: unknown[]): void => {
       this.#target.emit(event, ...args);
     };
-    this.#heard.set(event, listener);
-    for (const source of this.#sources) source.on(event as 'connect', listener);
+    // Whoever listens to it may send statements, which the one who had the client last must not.
+    const onAcquire = (client: pg.PoolClient): void => {
+      lendTo(client, undefined);
+      listener(client);
+    };
+    const relay = event === 'acquire' ? onAcquire : listener;
+    this.#heard.set(event, relay);
+    for (const source of this.#sources) source.on(event as 'connect', relay);
   }
 }

@@ -1,7 +1,11 @@
 import { Socket } from 'node:net';
 import pg from 'pg';
 import { setRef } from './connection-use.js';
+import { ownTypes } from './own-types.js';
 import { type ProbeQuestions, type ProbeRights, questionsFor, rightsQuestion } from './probe-question.js';
+
+/** As it was loaded: who replaces it later, to see or to fail an application's connections, does not mean this one. */
+const { connect } = pg.Client.prototype;
 
 /** One connection of a prober. It is closed by destroying its socket: a frozen server would never say goodbye. */
 export class ProbeLink {
@@ -47,14 +51,14 @@ export class ProbeLink {
   }
 
   async #open(): Promise<ProbeQuestions> {
-    await this.#client.connect();
+    await Reflect.apply(connect, this.#client, []);
     this.#opened = true;
     setRef(this.#client, 'unref');
     return questionsFor(await this.#query<ProbeRights>(rightsQuestion));
   }
 
   async #query<A extends pg.QueryResultRow>(text: string): Promise<A> {
-    const { rows } = await this.#client.query<A>(text);
+    const { rows } = await this.#client.query<A>({ text, types: ownTypes });
     const [answer] = rows;
     if (answer === undefined) throw new Error('A probe was answered with nothing.');
     return answer;

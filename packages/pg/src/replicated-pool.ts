@@ -1,20 +1,26 @@
 import { currentScope, outsideDecision } from '@node-replicated/core/adapter';
 import pg from 'pg';
+import { checkoutWriter } from './checkout.js';
 import { callUser } from './connection-use.js';
-import { LeasedClient, retrace } from './leased-client.js';
+import { LeasedClient } from './leased-client.js';
+import { lendWriter } from './lent-client.js';
 import { type ReplicatedPoolOptions, resolvePoolOptions } from './options.js';
 import { PgCluster } from './pg-cluster.js';
 import { PoolEvents } from './pool-events.js';
+import { retrace } from './retrace.js';
 import type { RunContext } from './run-context.js';
 import { StatementMemory } from './statement.js';
 import { type AnyResult, readCall } from './statement-call.js';
 import { StatementRun } from './statement-run.js';
 import { type PoolStatus, statusOf } from './status.js';
 
+/** A row whose type nobody has given: what `pg` has there, so that code written for `pg.Pool` goes on to compile. */
+type Row = pg.QueryResult['rows'][number];
+
 type ConnectCallback = (
   error: Error | undefined,
   client: pg.PoolClient | undefined,
-  done: (release?: Error | boolean) => void,
+  done: pg.PoolClient['release'],
 ) => void;
 
 /**
@@ -26,6 +32,8 @@ type ConnectCallback = (
 export class ReplicatedPool extends pg.Pool {
   readonly #cluster: PgCluster;
   readonly #context: RunContext;
+  /** The application's own kind of promise, if it has one. */
+  readonly #promises: PromiseConstructorLike | undefined;
   /** Statements and leases that are under way: the pool ends when there are none left. */
   #underWay = 0;
   #onIdle: (() => void) | undefined;
@@ -36,11 +44,12 @@ export class ReplicatedPool extends pg.Pool {
    * @param options the nodes, and what `pg.Pool` takes; without any, `DATABASE_URL` and `DATABASE_REPLICA_URLS`
    * @throws ERR_OPTION, naming the option
    */
-  constructor(options: ReplicatedPoolOptions = {}) {
-    const settings = resolvePoolOptions(options);
+  constructor(options?: ReplicatedPoolOptions) {
+    const settings = resolvePoolOptions(options ?? {});
     super({ ...settings.base, password: settings.base.password });
     // It may hold a password, which pg-pool hides where it stands by itself.
     Object.defineProperty(this.options, 'connectionString', { enumerable: false });
+    this.#promises = settings.base.Promise;
     this.#cluster = new PgCluster(settings, new PoolEvents(this));
     this.#context = { cluster: this.#cluster, memory: new StatementMemory() };
     // pg-pool has these as fields of the pool, or as getters over such fields.
@@ -51,30 +60,31 @@ export class ReplicatedPool extends pg.Pool {
       idleCount: { get: () => this.#sum((pool) => pool.idleCount) },
       waitingCount: { get: () => this.#sum((pool) => pool.waitingCount) },
       expiredCount: { get: () => this.#sum((pool) => pool.expiredCount) },
+      _clients: { get: () => this.#clients() },
     });
   }
 
   override query<T extends pg.Submittable>(statement: T): T;
-  override query<R extends unknown[] = unknown[], I = unknown[]>(
+  override query<R extends unknown[] = Row[], I = Row[]>(
     config: pg.QueryArrayConfig<I>,
     values?: pg.QueryConfigValues<I>,
   ): Promise<pg.QueryArrayResult<R>>;
-  override query<R extends pg.QueryResultRow = pg.QueryResultRow, I = unknown[]>(
+  override query<R extends pg.QueryResultRow = Row, I = Row[]>(
     config: pg.QueryConfig<I>,
   ): Promise<pg.QueryResult<R>>;
-  override query<R extends pg.QueryResultRow = pg.QueryResultRow, I = unknown[]>(
+  override query<R extends pg.QueryResultRow = Row, I = Row[]>(
     textOrConfig: string | pg.QueryConfig<I>,
     values?: pg.QueryConfigValues<I>,
   ): Promise<pg.QueryResult<R>>;
-  override query<R extends unknown[] = unknown[], I = unknown[]>(
+  override query<R extends unknown[] = Row[], I = Row[]>(
     config: pg.QueryArrayConfig<I>,
     callback: (error: Error, result: pg.QueryArrayResult<R>) => void,
   ): void;
-  override query<R extends pg.QueryResultRow = pg.QueryResultRow, I = unknown[]>(
+  override query<R extends pg.QueryResultRow = Row, I = Row[]>(
     textOrConfig: string | pg.QueryConfig<I>,
     callback: (error: Error, result: pg.QueryResult<R>) => void,
   ): void;
-  override query<R extends pg.QueryResultRow = pg.QueryResultRow, I = unknown[]>(
+  override query<R extends pg.QueryResultRow = Row, I = Row[]>(
     text: string,
     values: pg.QueryConfigValues<I>,
     callback: (error: Error, result: pg.QueryResult<R>) => void,
@@ -105,7 +115,7 @@ export class ReplicatedPool extends pg.Pool {
           (error: unknown) => run.fail(error),
         );
     });
-    if (done === undefined) return result;
+    if (done === undefined) return this.#own(result);
     result.then(
       (value) => callUser(() => done(undefined, value)),
       (error: Error) => callUser(() => done(error)),
@@ -116,14 +126,15 @@ export class ReplicatedPool extends pg.Pool {
   override connect(): Promise<pg.PoolClient>;
   override connect(callback: ConnectCallback): void;
   /**
-   * Checks out a client. It takes a real connection at its first statement; where it is sure to write, at once.
+   * Checks out a client: where it is sure to write, a connection of the primary; else one that is chosen at the
+   * client's first statement.
    *
    * @throws as {@link ReplicatedPool.query}, where it takes a connection at once
    */
   override connect(callback?: ConnectCallback): Promise<pg.PoolClient> | void {
     if (this.#ending) return refuse(callback) as Promise<pg.PoolClient> | undefined;
     const lease = this.#lease();
-    if (callback === undefined) return lease.catch(retrace);
+    if (callback === undefined) return this.#own(lease.catch(retrace));
     lease.then(
       (client) => callUser(() => callback(undefined, client, client.release)),
       (error: Error) => callUser(() => callback(error, undefined, () => undefined)),
@@ -137,7 +148,7 @@ export class ReplicatedPool extends pg.Pool {
     const ended = this.#ending
       ? Promise.reject(new Error('Called end on pool more than once'))
       : this.#close();
-    if (callback === undefined) return ended;
+    if (callback === undefined) return this.#own(ended);
     ended.then(() => callback(), callback);
   }
 
@@ -150,20 +161,36 @@ export class ReplicatedPool extends pg.Pool {
     if (!this.#ending) await this.#close();
   }
 
-  async #lease(): Promise<pg.PoolClient> {
+  #own<T>(promise: Promise<T>): Promise<T> {
+    if (this.#promises === undefined) return promise;
+    return new this.#promises<T>((resolve, reject) => promise.then(resolve, reject)) as Promise<T>;
+  }
+
+  #lease(): Promise<pg.PoolClient> {
     const scope = currentScope();
     this.#underWay += 1;
-    const client = new LeasedClient(this.#context, scope, this.#onEnd);
-    try {
-      await scope?.session.loadPin();
-      const decision = scope?.decide(this.#cluster.name) ?? outsideDecision;
-      if (decision.writes) await client.bindWriter();
-    } catch (error) {
-      client.release();
-      throw error;
-    }
-    if (!isPoolClient(client)) throw new TypeError('A leased client is not a pg.Client.');
-    return client;
+    return new Promise((resolve, reject) => {
+      const fail = (error: unknown): void => {
+        this.#onEnd();
+        reject(error);
+      };
+      const begin = (): void => {
+        const decision = scope?.decide(this.#cluster.name) ?? outsideDecision;
+        if (!decision.writes)
+          return resolve(toPoolClient(new LeasedClient(this.#context, scope, this.#onEnd)));
+        checkoutWriter(this.#cluster, (error, checkout) => {
+          if (checkout === undefined) fail(error);
+          else resolve(lendWriter(this.#context, checkout, scope, this.#onEnd));
+        });
+      };
+      try {
+        const loading = scope?.session.loadPin();
+        if (loading === undefined) begin();
+        else loading.then(begin).catch(fail);
+      } catch (error) {
+        fail(error);
+      }
+    });
   }
 
   async #close(): Promise<void> {
@@ -182,6 +209,12 @@ export class ReplicatedPool extends pg.Pool {
     if (this.#underWay === 0) this.#onIdle?.();
   };
 
+  /** Not part of pg-pool's documented face, but looked at by those who count connections. */
+  #clients(): readonly unknown[] {
+    const pools = [...this.#cluster.nodes].flatMap(({ pools }) => pools);
+    return pools.flatMap((pool): readonly unknown[] => Reflect.get(pool, '_clients'));
+  }
+
   #sum(count: (pool: pg.Pool) => number): number {
     let total = 0;
     for (const node of this.#cluster.nodes) for (const pool of node.pools) total += count(pool);
@@ -189,8 +222,9 @@ export class ReplicatedPool extends pg.Pool {
   }
 }
 
-function isPoolClient(client: object): client is pg.PoolClient {
-  return client instanceof pg.Client && 'release' in client;
+function toPoolClient(client: object): pg.PoolClient {
+  if (client instanceof pg.Client && 'release' in client) return client as pg.PoolClient;
+  throw new TypeError('A leased client is not a pg.Client.');
 }
 
 /** Refuses to work after `end()`, in pg-pool's words. */

@@ -1,8 +1,9 @@
-import { runInScope } from '@node-replicated/core/adapter';
 import pg from 'pg';
 import { destroyConnection } from './connection-use.js';
+import { type ClientClass, pooledClass } from './pooled-client.js';
 
-type ClientClass = new (config?: pg.ClientConfig) => pg.Client;
+/** As it was loaded: an application may have put a ReplicatedPool in its place, for libraries that make their own. */
+const { Pool } = pg;
 
 /** Told whether a connection could be taken. */
 export type Taken = (error: unknown, client?: pg.PoolClient, release?: (error?: Error) => void) => void;
@@ -21,10 +22,10 @@ export class SessionPool {
 
   constructor(config: pg.PoolConfig, prove: Proof) {
     const clients = this.#clients;
-    this.pool = new pg.Pool({
+    this.pool = new Pool({
       ...config,
       password: config.password,
-      Client: scopeFree((config.Client as ClientClass | undefined) ?? pg.Client, (client) => {
+      Client: pooledClass((config.Client as ClientClass | undefined) ?? pg.Client, (client) => {
         clients.add(client);
         client.once('end', () => clients.delete(client));
       }),
@@ -68,22 +69,4 @@ export class SessionPool {
     this.#waiting.clear();
     for (const done of waiting) done(error);
   }
-}
-
-/**
- * A client whose socket belongs to no request: otherwise every event of the connection would run in the scope of
- * the request that happened to open it.
- */
-function scopeFree(Base: ClientClass, onOpen: (client: pg.Client) => void): ClientClass {
-  return class extends Base {
-    override connect(): Promise<pg.Client>;
-    override connect(callback: (error: Error) => void): void;
-    override connect(callback?: (error: Error) => void): Promise<pg.Client> | void {
-      onOpen(this);
-      return runInScope(undefined, () => {
-        if (callback !== undefined) return super.connect(callback);
-        return super.connect().then(() => this);
-      });
-    }
-  };
 }

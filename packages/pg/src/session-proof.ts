@@ -1,5 +1,6 @@
 import { ReplicationError } from '@node-replicated/core';
 import type pg from 'pg';
+import { ownTypes } from './own-types.js';
 import type { Proof } from './session-pool.js';
 
 /** What a new connection shows of its session. */
@@ -13,7 +14,7 @@ const question = `
   SELECT pg_is_in_recovery() AS standby,
          current_setting('default_transaction_read_only') AS read_only,
          CASE WHEN NOT pg_is_in_recovery()
-              THEN ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::int END AS timeline`;
+              THEN ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::int::text END AS timeline`;
 
 /**
  * Settings under which every transaction begins read-only, on a primary too, so that the database itself says
@@ -52,10 +53,15 @@ export function proveWriter(node: string, newestTimeline: () => number): Proof {
 }
 
 async function askSession(client: pg.ClientBase): Promise<SessionFacts> {
-  const { rows } = await client.query<{ standby: boolean; read_only: string; timeline: number | null }>(
-    question,
-  );
+  const { rows } = await client.query<{ standby: boolean; read_only: string; timeline: string | null }>({
+    text: question,
+    types: ownTypes,
+  });
   const [row] = rows;
   if (row === undefined) throw new Error('A new connection answered with nothing.');
-  return { standby: row.standby, readOnly: row.read_only === 'on', timeline: row.timeline ?? undefined };
+  return {
+    standby: row.standby,
+    readOnly: row.read_only === 'on',
+    timeline: row.timeline === null ? undefined : Number(row.timeline),
+  };
 }

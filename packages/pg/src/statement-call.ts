@@ -11,6 +11,7 @@ export type ResultCallback = (error: Error | null | undefined, result?: AnyResul
 /** A statement that brings its own protocol handling, such as a cursor, a stream or a COPY. */
 export interface OwnProtocol extends pg.Submittable {
   readonly text?: unknown;
+  callback?: unknown;
   handleError?(error: Error, connection: unknown): void;
 }
 
@@ -34,13 +35,17 @@ export function readCall(
 ): StatementCall {
   const given = callback ?? (typeof values === 'function' ? values : callbackIn(config));
   const text = typeof config === 'string' ? config : textIn(config);
+  const ownProtocol = isOwnProtocol(config) ? config : undefined;
+  if (typeof ownProtocol?.callback === 'function') {
+    ownProtocol.callback = AsyncResource.bind(ownProtocol.callback as ResultCallback);
+  }
   return {
     config,
     values: typeof values === 'function' ? undefined : values,
     callback: typeof given === 'function' ? AsyncResource.bind(given as ResultCallback) : undefined,
     text,
     kind: memory.kindOf(text),
-    ownProtocol: isOwnProtocol(config) ? config : undefined,
+    ownProtocol,
   };
 }
 

@@ -184,7 +184,7 @@ export class ReplicatedPool extends pg.Pool {
 
   #sum(count: (pool: pg.Pool) => number): number {
     let total = 0;
-    for (const node of this.#cluster.nodes) for (const pool of node.pools) total += count(pool);
+    for (const pool of this.#cluster.pools) total += count(pool);
     return total;
   }
 }

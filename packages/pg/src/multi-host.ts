@@ -27,8 +27,9 @@ export function splitHosts(url: string): readonly string[] {
   }
   if (!hosts.includes(',')) return [url];
   return pair(hosts.split(','), ports).map(([one, port]) => {
-    if (port !== undefined) parameters.set('port', port);
-    return `${scheme}${user}${one}${path}${query === '' ? '' : `?${parameters}`}`;
+    if (ports.length < 2) return `${scheme}${user}${one}${rest}`;
+    parameters.set('port', port ?? '');
+    return `${scheme}${user}${one}${path}?${parameters}`;
   });
 }
 

@@ -30,6 +30,8 @@ type NodeConfig = pg.PoolConfig & { readonly name?: string };
 /** More nodes than this are taken for a mistake. */
 const mostNodes = 256;
 
+const namePattern = /^\P{C}{1,255}$/u;
+
 /**
  * The nodes that a pool's options name.
  *
@@ -66,8 +68,9 @@ export function discoveryBase(base: pg.PoolConfig): pg.PoolConfig {
 export function resolveNodes(base: pg.PoolConfig, nodes: readonly NodeOptions[]): readonly NodeSettings[] {
   requireList('nodes', nodes);
   if (nodes.length === 0) throw badOption('nodes', 'must name at least one node');
-  if (nodes.length > mostNodes) throw badOption('nodes', `must be no more than ${mostNodes}`);
-  return nameNodes(nodes.flatMap((node) => nodeConfigs(base, node)));
+  const configs = nodes.slice(0, mostNodes + 1).flatMap((node) => nodeConfigs(base, node));
+  if (configs.length > mostNodes) throw badOption('nodes', `must be no more than ${mostNodes}`);
+  return nameNodes(configs);
 }
 
 /** Whether two nodes of one name are one, so that connections to it may stay. */
@@ -141,6 +144,12 @@ function requireTarget(target: unknown): void {
 }
 
 function nameNodes(configs: readonly NodeConfig[]): readonly NodeSettings[] {
+  for (const { name = 'unnamed', host = 'here' } of configs) {
+    if (typeof host !== 'string') throw badOption('nodes', "a node's host must be a string");
+    if (typeof name !== 'string' || !namePattern.test(name)) {
+      throw badOption('nodes', 'the name of a node must be 1 to 255 characters that can be printed');
+    }
+  }
   const names = configs.map((config) => config.name ?? address(config));
   const counted = names.map((name, index) => {
     const shared = configs[index]?.name === undefined && names.indexOf(name) !== names.lastIndexOf(name);

@@ -27,7 +27,7 @@ export interface PatroniOptions {
  * @throws ERR_OPTION
  */
 export function fromPatroni(urls: string | readonly string[], options: PatroniOptions = {}): Discover {
-  const addresses = (typeof urls === 'string' ? [urls] : urls).map(readAddress);
+  const addresses = (Array.isArray(urls) ? urls : [urls]).map(readAddress);
   if (addresses.length === 0) throw badOption('fromPatroni', 'needs at least one address');
   const { timeoutMs = 1_000, headers = {}, tls = {}, node } = options;
   if (typeof timeoutMs !== 'number' || !(timeoutMs >= 1)) {

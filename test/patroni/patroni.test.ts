@@ -4,9 +4,9 @@ import { afterAll, beforeAll, describe, expect, type TestContext, test, vi } fro
 import { type Board, type Database, finalState, makeTable, openBoard } from '../history/board.js';
 import { check, type Violations } from '../history/checker.js';
 import { History, type Operation } from '../history/history.js';
-import { summary } from '../history/summary.js';
 import { visit } from '../history/visitors.js';
 import { eventually } from '../integration/stage.js';
+import { lookOn } from './onlookers.js';
 import { PatroniCluster } from './patroni-cluster.js';
 import { findPatroni } from './patroni-packages.js';
 import { WriteOutage } from './write-outage.js';
@@ -40,7 +40,7 @@ describe.skipIf(isMissing)(
     let database: Database;
     let pool: ReplicatedPool;
     let board: Board;
-    let visiting: Promise<void> | undefined;
+    let visiting: Promise<unknown> | undefined;
     let open = true;
     /** The members in the order in which they have led. */
     const leaders: string[] = [];
@@ -69,7 +69,11 @@ describe.skipIf(isMissing)(
       });
       await nodesAreUp(3);
       board = await openBoard(pool, { forMs: 0 });
-      visiting = visit({ urls: board.urls, sessions: 24, seed: 4, history, busy: () => open });
+      const { urls } = board;
+      visiting = Promise.all([
+        visit({ urls, sessions: 24, seed: 4, history, busy: () => open }),
+        lookOn({ urls, count: 4, history, busy: () => open }),
+      ]);
       await serves((operation) => operation.kind === 'write');
     });
 
@@ -121,18 +125,18 @@ describe.skipIf(isMissing)(
 
     describe('when everybody has left', () => {
       let violations: Violations;
-      const operations = (): readonly Operation[] => history.operations;
 
       beforeAll(async () => {
         open = false;
         await visiting;
-        if (database !== undefined) violations = check(operations(), await finalState(database));
+        if (database !== undefined) violations = check(history.operations, await finalState(database));
       });
 
       test('no acknowledged write was lost, and none was done twice', async ({ annotate }) => {
-        await annotate(summary(operations(), violations));
+        const writes = history.operations.filter(({ kind }) => kind === 'write');
+        await annotate(`${writes.length} writes, ${history.operations.length - writes.length} reads`);
+        expect(writes.length).toBeGreaterThan(100);
         expect(violations).toMatchObject({ lostWrites: [], doubledWrites: [] });
-        expect(operations().filter(({ kind }) => kind === 'write').length).toBeGreaterThan(100);
       });
 
       test('nobody has missed their own write', () => {
@@ -179,7 +183,16 @@ describe.skipIf(isMissing)(
       leaders.push(pool.status().primary ?? '');
       const since = performance.now();
       await serves(({ kind, node, end }) => kind === 'write' && node === leaders.at(-1) && end > since);
-      await annotate(`${what}: ${outage.stop()}`);
+      const { from, until, beyondMs } = outage.stop();
+      const reads = history.operations.filter(
+        ({ kind, start, end, failure }) =>
+          kind === 'read' && failure === undefined && start > from && end < until,
+      );
+      expect(reads.length).toBeGreaterThan(0);
+      await annotate(
+        `${what}: no write was acknowledged for ${Math.round(until - from)} ms, ${reads.length} reads were served meanwhile, ` +
+          `and the first write came ${Math.round(beyondMs)} ms after a server had been promoted`,
+      );
     }
 
     async function leader(): Promise<string> {

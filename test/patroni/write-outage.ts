@@ -14,8 +14,8 @@ export class WriteOutage {
     void this.#watch(isPromoted);
   }
 
-  /** What was measured, in words. */
-  stop(): string {
+  /** The longest time without an acknowledged write, and how much of it came after a server was promoted. */
+  stop(): { readonly from: number; readonly until: number; readonly beyondMs: number } {
     this.#over = true;
     const acknowledged = this.#history.operations
       .filter(({ kind, failure }) => kind === 'write' && failure === undefined)
@@ -28,13 +28,7 @@ export class WriteOutage {
       if (end - before > until - from) [from, until] = [before, end];
       before = end;
     }
-    const beyond = this.#promotedAt === undefined ? undefined : until - this.#promotedAt;
-    return [
-      `no write was acknowledged for ${Math.round(until - from)} ms`,
-      beyond === undefined
-        ? ''
-        : `, the last ${Math.round(beyond)} ms of them after a server was seen to be promoted`,
-    ].join('');
+    return { from, until, beyondMs: until - (this.#promotedAt ?? Number.NaN) };
   }
 
   async #watch(isPromoted: () => Promise<boolean>): Promise<void> {

@@ -3,7 +3,6 @@ import type { AddressInfo } from 'node:net';
 import type { NodeUse, ReplicationOptions } from '@node-replicated/core';
 import { replicationMiddleware } from '@node-replicated/express';
 import { replication } from '@node-replicated/fastify';
-import type { LocalCluster } from '@node-replicated/local-cluster';
 import type { ReplicatedPool } from '@node-replicated/pg';
 import express from 'express';
 import Fastify from 'fastify';
@@ -29,19 +28,24 @@ export interface Board extends AsyncDisposable {
   readonly urls: readonly string[];
 }
 
+/** A cluster as far as the board needs it beside its pool: a way to ask the primary. */
+export interface Database {
+  readonly primary: { query<R extends object>(text: string): Promise<{ readonly rows: R[] }> };
+}
+
 interface Site extends AsyncDisposable {
   readonly url: string;
 }
 
 /** Makes the table anew. No constraint forbids a version to be there twice: that is what is looked for. */
-export async function makeTable(cluster: LocalCluster): Promise<void> {
+export async function makeTable(cluster: Database): Promise<void> {
   await cluster.primary.query('DROP TABLE IF EXISTS item');
   await cluster.primary.query('CREATE TABLE item (key text NOT NULL, n integer NOT NULL)');
   await cluster.primary.query('CREATE INDEX ON item (key, n)');
 }
 
 /** What the primary holds. */
-export async function finalState(cluster: LocalCluster): Promise<readonly StoredVersion[]> {
+export async function finalState(cluster: Database): Promise<readonly StoredVersion[]> {
   const { rows } = await cluster.primary.query<StoredVersion>(
     'SELECT key, n AS value, count(*)::int AS copies FROM item GROUP BY key, n',
   );

@@ -99,6 +99,23 @@ describe('a primary and two replicas', () => {
       },
     );
 
+    it('a read that was under way fails with the loss when the same one comes back, as it may be its fault', async () => {
+      const own = await openPool(cluster, { name: 'again', failoverWaitMs: 60_000 });
+      const sleep = 'SELECT pg_sleep(5)';
+      const slow = failureOf(duringGet(() => usePrimary(() => own.query(sleep))));
+      await eventually('it is under way', async () => {
+        const sql = "SELECT count(*) AS n FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
+        return (await numberOn(cluster.primary, sql)) === 1;
+      });
+      await cluster.primary.kill();
+      await eventually('it is read-only', () => own.status().readOnly);
+      await cluster.primary.restart();
+      expect((await within(20_000, 'the end of the read', slow)).message).toMatch(
+        /terminated|does not answer/,
+      );
+      await own.end();
+    });
+
     it('a write that was under way is ERR_OUTCOME_UNKNOWN', async () => {
       const slow = failureOf(pool.query("INSERT INTO notes (body) SELECT 'cut' FROM pg_sleep(5)"));
       await eventually('it is under way', async () => {

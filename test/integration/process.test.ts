@@ -28,6 +28,19 @@ describe('a process', () => {
       "const pool = new ReplicatedPool({ primary: 'postgresql://127.0.0.1:1/x', replicas: ['postgresql://127.0.0.1:2/x'] });",
     ],
     [
+      'ends by itself when its pool was never used and waits for a look that never ends',
+      'const pool = new ReplicatedPool({ discover: () => new Promise(() => undefined) });',
+    ],
+    [
+      'ends by itself when its pool was never used and its nodes are nowhere to be found',
+      "const pool = new ReplicatedPool({ discover: fromPatroni('http://127.0.0.1:1') });",
+    ],
+    [
+      'ends by itself after end() in the middle of a look',
+      `const pool = new ReplicatedPool({ discoverIntervalMs: 10, discover: async () => [process.argv[1], process.argv[2]] });
+       await pool.query('SELECT 1'); await ${get}; await pool.end();`,
+    ],
+    [
       'ends by itself with allowExitOnIdle, without end()',
       `const pool = new ReplicatedPool({ allowExitOnIdle: true, primary: process.argv[1], replicas: [process.argv[2]] });
        await pool.query('SELECT 1'); await ${get};`,
@@ -54,7 +67,7 @@ describe('a process', () => {
 
   function run(code: string): Promise<{ status: number | null; output: string }> {
     const imports =
-      "import { ReplicatedPool } from '@node-replicated/pg'; import { runWithReplication } from '@node-replicated/core';";
+      "import { fromPatroni, ReplicatedPool } from '@node-replicated/pg'; import { runWithReplication } from '@node-replicated/core';";
     const child = spawn(
       process.execPath,
       ['--input-type=module', '-e', `${imports}\n${code}`, '--', cluster.url, cluster.replicaUrls[0] ?? ''],

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
-import { runWithReplication } from '@node-replicated/core';
+import { runWithReplication, usePrimary } from '@node-replicated/core';
 import { type LocalCluster, type LocalNode, startCluster } from '@node-replicated/local-cluster';
 import { ReplicatedPool } from '@node-replicated/pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -73,6 +73,42 @@ describe('a promotion', () => {
       },
       5_000,
     );
+  });
+
+  it('is not forgotten by a replica that has followed it and loses it', async () => {
+    const second = cluster.replicas[1] as LocalNode;
+    await first.promote();
+    await second.follow(first);
+    const seen = () => pool.status().nodes.find(({ name }) => name === second.name);
+    await pool.query(insert('on the new timeline'));
+    await eventually('it is on the new timeline', () => seen()?.timeline === 2 && seen()?.lagMs === 0);
+    await first.kill();
+    await eventually('it has lost its upstream', () => seen()?.streaming !== true);
+    expect(seen()).toMatchObject({ state: 'up', timeline: 2, lagMs: 0 });
+  });
+
+  it('answers a read on a primary that is lost meanwhile, by its successor', async () => {
+    const own = await openPool(cluster, { name: 'succeeded', failoverWaitMs: 20_000 });
+    const sql = 'SELECT inet_server_port() AS port, pg_sleep(2)';
+    const reads = [
+      duringGet(() => usePrimary(() => own.query(sql))),
+      duringGet(() =>
+        usePrimary(async () => {
+          const client = await own.connect();
+          return client.query(sql).finally(() => client.release());
+        }),
+      ),
+    ];
+    await eventually('they are under way', async () => {
+      const sleeping = "SELECT count(*) AS n FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
+      return (await numberOn(cluster.primary, sleeping)) === 2;
+    });
+    await cluster.primary.kill();
+    await eventually('it is read-only', () => own.status().readOnly);
+    await first.promote();
+    const places = await Promise.all(reads);
+    expect(places.map(({ rows }) => rows[0]?.port)).toEqual([first.serverPort, first.serverPort]);
+    await own.end();
   });
 
   it('takes reads from a replica that stays with the old primary', async () => {

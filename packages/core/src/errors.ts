@@ -8,6 +8,7 @@ export const errorCodes = {
   ERR_SECRET: 'There is no secret to sign pins with, or it is too short.',
   ERR_ROLE: 'A role is neither primary, replica, master nor slave.',
   ERR_DECORATOR: 'A decorator stands on something that it cannot decorate.',
+  ERR_DISCOVERY: 'The nodes of a cluster could not be found out.',
   ERR_NO_NODE: 'No node of the cluster can be reached.',
   ERR_NO_PRIMARY: 'The cluster has no primary that this process can reach and trust.',
   ERR_SPLIT_BRAIN: 'Two nodes say that they are the primary on the same timeline.',

@@ -24,6 +24,16 @@ export interface ReplicationEvents {
   'dirty-release': { readonly cluster: string; readonly node: string };
   /** A node's state or role has changed. */
   'node-changed': NodeChangedEvent;
+  /**
+   * Discovery has found other nodes than were known. A node that has another address under its name is among both.
+   */
+  'nodes-changed': {
+    readonly cluster: string;
+    readonly added: readonly string[];
+    readonly removed: readonly string[];
+  };
+  /** The nodes could not be found out: those that are known are kept. Told once until it works again. */
+  'discovery-failed': { readonly cluster: string; readonly error: string };
   /** Another node is the primary from now on, or none is. */
   'primary-changed': {
     readonly cluster: string;

@@ -8,7 +8,8 @@ import {
 } from '@node-replicated/core/cluster';
 import type pg from 'pg';
 import { hasReached } from './lsn.js';
-import type { NodeSettings, PoolSettings } from './options.js';
+import type { NodeSettings } from './node-options.js';
+import type { PoolSettings } from './options.js';
 import { PgProber } from './probe.js';
 import { SessionPool, type Taken } from './session-pool.js';
 import { proveReader, proveWriter, readerConfig } from './session-proof.js';
@@ -25,6 +26,7 @@ export interface NodeHooks {
 /** One database server and its two pools. */
 export class PgNode implements Balanced, Selectable {
   readonly name: string;
+  readonly settings: NodeSettings;
   readonly prober: PgProber;
   /** Whether statements may be sent there to read. Kept up to date by the cluster's watcher. */
   readable = false;
@@ -45,9 +47,14 @@ export class PgNode implements Balanced, Selectable {
   #isPrimary = false;
   #reader: SessionPool | undefined;
   #writer: SessionPool | undefined;
+  /** Pools that nobody takes a connection from any more, until the last one has come back. */
+  readonly #retired = new Set<SessionPool>();
+  #left = false;
 
-  constructor({ name, config, address }: NodeSettings, settings: PoolSettings, hooks: NodeHooks) {
+  constructor(own: NodeSettings, settings: PoolSettings, hooks: NodeHooks) {
+    const { name, config, address } = own;
     this.name = name;
+    this.settings = own;
     this.prober = new PgProber(config);
     this.#config = config;
     this.#writerConfig = ownClientConfig(config, address);
@@ -70,16 +77,20 @@ export class PgNode implements Balanced, Selectable {
   /**
    * Takes over what was seen of the node. When it stops to answer its probes, what it was asked is asked elsewhere,
    * or fails. Where nobody has ever listened, each attempt to connect fails by itself.
+   *
+   * @returns whether it has just stopped
    */
-  observe(description: NodeDescription): void {
-    if (description === this.#description) return;
+  observe(description: NodeDescription): boolean {
+    if (description === this.#description) return false;
     const { observedAt, error } = description;
     const neverThere = observedAt === undefined && error !== undefined && this.prober.isRefusal(error);
     const answered = this.#description?.state !== 'down' && !neverThere;
     this.#description = description;
     this.replayed = description.position;
     this.lagMs = description.lagMs;
-    if (answered && description.state === 'down') this.#sever();
+    const stopped = answered && description.state === 'down';
+    if (stopped) this.#sever();
+    return stopped;
   }
 
   /** A position at or after everything that the node has shown by now: asked once for all who wait. */
@@ -89,28 +100,41 @@ export class PgNode implements Balanced, Selectable {
 
   /** Takes a connection whose session rejects writes. */
   takeReader(done: Taken): void {
+    if (this.#left) return done(this.#hasLeft());
     this.#reader ??= this.#openReader();
     this.#reader.take(done);
   }
 
   /** Takes a connection that is proved to be on the primary. */
   takeWriter(done: Taken): void {
+    if (this.#left) return done(this.notPrimary());
     this.#writer ??= this.#open(this.#writerConfig, proveWriter(this.name, this.#hooks.newestTimeline));
     this.#writer.take(done);
   }
 
   /** The pools that exist. */
   get pools(): readonly pg.Pool[] {
-    return [this.#reader?.pool, this.#writer?.pool].filter((pool) => pool !== undefined);
+    const all = [this.#reader, this.#writer, ...this.#retired];
+    return all.filter((pool) => pool !== undefined).map(({ pool }) => pool);
   }
 
   /** The node is no longer the primary: nobody writes there any more. */
   async retireWriter(): Promise<void> {
     const writer = this.#writer;
     this.#writer = undefined;
-    if (writer === undefined) return;
-    await writer.retire(this.notPrimary());
-    this.#hooks.onPoolGone(writer.pool);
+    await this.#retire(writer, this.notPrimary());
+  }
+
+  /**
+   * The node has left the cluster: nothing new is sent there, and what is under way goes on to its end. It settles
+   * when that has come and all connections are closed.
+   */
+  async leave(): Promise<void> {
+    this.#left = true;
+    this.readable = false;
+    const reader = this.#reader;
+    this.#reader = undefined;
+    await Promise.all([this.#retire(reader, this.#hasLeft()), this.retireWriter()]);
   }
 
   /** The error of a write that this node must not get. */
@@ -137,10 +161,22 @@ export class PgNode implements Balanced, Selectable {
     return position;
   }
 
+  async #retire(pool: SessionPool | undefined, error: Error): Promise<void> {
+    if (pool === undefined) return;
+    this.#retired.add(pool);
+    await pool.retire(error);
+    this.#retired.delete(pool);
+    this.#hooks.onPoolGone(pool.pool);
+  }
+
+  /** In the words of a connection that is lost, since a read may as well run elsewhere. */
+  #hasLeft(): Error {
+    return new Error(`Connection terminated: ${this.name} is no longer a node of the cluster.`);
+  }
+
   #sever(): void {
     const error = new Error(`Connection terminated: ${this.name} does not answer.`);
-    this.#reader?.sever(error);
-    this.#writer?.sever(error);
+    for (const pool of [this.#reader, this.#writer, ...this.#retired]) pool?.sever(error);
   }
 
   #openReader(): SessionPool {

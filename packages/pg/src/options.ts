@@ -1,21 +1,22 @@
 import { badOption, clusterNamePattern } from '@node-replicated/core/adapter';
-import type { Balancer, BalancerName, MonitorSettings } from '@node-replicated/core/cluster';
+import type {
+  Balancer,
+  BalancerName,
+  DiscoverySettings,
+  MonitorSettings,
+} from '@node-replicated/core/cluster';
 import type pg from 'pg';
-import { parse } from 'pg-connection-string';
-
-/** A node: a connection string, or what `pg` takes to connect. */
-export type NodeOptions =
-  | string
-  | (pg.ClientConfig & {
-      /** What the node is called in events, `status()` and `req.replication.nodes`. @default host:port */
-      readonly name?: string;
-    });
+import type { Discover } from './discover.js';
+import { discoveryBase, type NodeOptions, type NodeSettings, namedNodes } from './node-options.js';
 
 /**
  * The settings of a pool. All that `pg.Pool` takes may stand here as well and holds for every node; a node's own
  * settings go first. Sizes, such as `max`, are per node and pool: see `docs/options.md` for the total.
  */
-export interface ReplicatedPoolOptions extends pg.PoolConfig, Partial<MonitorSettings> {
+export interface ReplicatedPoolOptions
+  extends pg.PoolConfig,
+    Partial<MonitorSettings>,
+    Partial<DiscoverySettings> {
   /** What pins and events call this cluster; needed where a process has several. @default 'main' */
   readonly name?: string;
   /** @default `DATABASE_URL`, or what `pg` itself would connect to */
@@ -23,7 +24,13 @@ export interface ReplicatedPoolOptions extends pg.PoolConfig, Partial<MonitorSet
   /** @default `DATABASE_REPLICA_URLS`, comma-separated, when the primary comes from the environment too */
   readonly replicas?: readonly NodeOptions[];
   /** All nodes, in place of `primary` and `replicas`: who is who is observed anyway. */
-  readonly nodes?: readonly NodeOptions[];
+  readonly nodes?: string | readonly NodeOptions[];
+  /** Finds out which nodes there are, in place of naming them: `fromPatroni()`, `fromDns()`, or a function. */
+  readonly discover?: Discover;
+  /** ms between two looks for nodes, ± 10 %; after a loss the next one comes within a second. @default 10000 */
+  readonly discoverIntervalMs?: number;
+  /** ms after which a look for nodes has failed. @default 3000 */
+  readonly discoverTimeoutMs?: number;
   /** How a replica is chosen. @default 'least-busy' */
   readonly balance?: BalancerName | Balancer;
   /** What to do with a statement that writes in a replica scope. @default 'route', to the primary */
@@ -52,19 +59,16 @@ export interface ReplicatedPoolOptions extends pg.PoolConfig, Partial<MonitorSet
 /** The longest time that a timer of Node can wait, in ms. */
 const longestTimer = 2 ** 31 - 1;
 
-export interface NodeSettings {
-  readonly name: string;
-  readonly config: pg.PoolConfig;
-  /** The address as it was given, for an application's own class of clients; `config` says all of it too. */
-  readonly address: string | undefined;
-}
-
 /** Resolved options. */
-export interface PoolSettings extends MonitorSettings {
+export interface PoolSettings extends MonitorSettings, DiscoverySettings {
   readonly name: string;
   /** What `pg.Pool` itself was given. */
   readonly base: pg.PoolConfig;
+  /** The nodes that were named; none where they are discovered. */
   readonly nodes: readonly NodeSettings[];
+  readonly discover: Discover | undefined;
+  /** What discovered nodes do not say themselves. */
+  readonly discoveryBase: pg.PoolConfig;
   readonly balance: BalancerName | Balancer;
   readonly onWriteInReplicaScope: 'route' | 'reject';
   readonly maxLagMs: number;
@@ -85,6 +89,9 @@ export function resolvePoolOptions(options: ReplicatedPoolOptions = {}): PoolSet
     primary,
     replicas,
     nodes,
+    discover,
+    discoverIntervalMs = 10_000,
+    discoverTimeoutMs = 3_000,
     balance = 'least-busy',
     onWriteInReplicaScope = 'route',
     maxLagMs = 10_000,
@@ -103,11 +110,17 @@ export function resolvePoolOptions(options: ReplicatedPoolOptions = {}): PoolSet
   if (nodes !== undefined && (primary !== undefined || replicas !== undefined)) {
     throw badOption('nodes', 'cannot stand beside primary or replicas');
   }
+  if (discover !== undefined && (primary ?? replicas ?? nodes) !== undefined) {
+    throw badOption('discover', 'cannot stand beside primary, replicas or nodes');
+  }
+  if (discover !== undefined && typeof discover !== 'function') {
+    throw badOption('discover', 'must be a function');
+  }
   if (onWriteInReplicaScope !== 'route' && onWriteInReplicaScope !== 'reject') {
     throw badOption('onWriteInReplicaScope', "must be 'route' or 'reject'");
   }
   requireNumber('maxLagMs', maxLagMs, 1, Number.POSITIVE_INFINITY);
-  const durations = { probeIntervalMs, probeTimeoutMs, downtimeMs };
+  const durations = { probeIntervalMs, probeTimeoutMs, downtimeMs, discoverIntervalMs, discoverTimeoutMs };
   for (const [key, value] of Object.entries(durations)) requireNumber(key, value, 1, longestTimer);
   requireNumber('failureThreshold', failureThreshold, 1, Number.MAX_SAFE_INTEGER);
   requireNumber('failoverWaitMs', failoverWaitMs, 0, longestTimer);
@@ -118,7 +131,9 @@ export function resolvePoolOptions(options: ReplicatedPoolOptions = {}): PoolSet
   return Object.freeze({
     name,
     base: poolConfig,
-    nodes: nameNodes(listNodes(poolConfig, primary, replicas, nodes)),
+    nodes: discover === undefined ? namedNodes(poolConfig, { primary, replicas, nodes }) : [],
+    discover,
+    discoveryBase: discover === undefined ? poolConfig : discoveryBase(poolConfig),
     balance,
     onWriteInReplicaScope,
     maxLagMs,
@@ -130,87 +145,8 @@ export function resolvePoolOptions(options: ReplicatedPoolOptions = {}): PoolSet
   });
 }
 
-type NodeConfig = pg.PoolConfig & { readonly name?: string; readonly address?: string | undefined };
-
-function listNodes(
-  base: pg.PoolConfig,
-  primary: NodeOptions | undefined,
-  replicas: readonly NodeOptions[] | undefined,
-  nodes: readonly NodeOptions[] | undefined,
-): readonly NodeConfig[] {
-  if (nodes !== undefined) {
-    requireList('nodes', nodes);
-    if (nodes.length === 0) throw badOption('nodes', 'must name at least one node');
-    return nodes.map((node) => nodeConfig(base, node));
-  }
-  const given = base.connectionString !== undefined || base.host !== undefined;
-  const fromEnvironment = primary === undefined && !given ? process.env.DATABASE_URL : undefined;
-  const others =
-    replicas ?? (fromEnvironment === undefined ? [] : splitUrls(process.env.DATABASE_REPLICA_URLS));
-  requireList('replicas', others);
-  return [primary ?? fromEnvironment ?? {}, ...others].map((node) => nodeConfig(base, node));
-}
-
-function splitUrls(urls = ''): readonly string[] {
-  return urls
-    .split(',')
-    .map((url) => url.trim())
-    .filter((url) => url !== '');
-}
-
-/** One node's settings: its own, or those of its own connection string, over the pool's. */
-function nodeConfig(base: pg.PoolConfig, node: NodeOptions): NodeConfig {
-  if (typeof node !== 'string' && (typeof node !== 'object' || node === null)) {
-    throw badOption('nodes', 'a node must be a connection string or an object');
-  }
-  const shared = expandUrl(base);
-  const own = expandUrl<NodeConfig>(typeof node === 'string' ? { connectionString: node } : node);
-  const { connectionString = base.connectionString } =
-    typeof node === 'string' ? { connectionString: node } : node;
-  return { ...shared, ...own, password: own.password ?? shared.password, address: connectionString };
-}
-
-/** Puts what a connection string says in its place. As in `pg`, the string goes before the settings beside it. */
-function expandUrl<C extends pg.PoolConfig>(config: C): C {
-  const { connectionString, ...rest } = { ...config, password: config.password };
-  return { ...rest, ...(connectionString !== undefined && readUrl(connectionString)) } as C;
-}
-
-function readUrl(url: string): pg.PoolConfig {
-  try {
-    const known = Object.entries(parse(url)).filter(([, value]) => value !== undefined && value !== null);
-    return Object.fromEntries(known);
-  } catch {
-    throw badOption(
-      'connectionString',
-      'is not a PostgreSQL address such as postgresql://user@host:5432/database',
-    );
-  }
-}
-
-function nameNodes(configs: readonly NodeConfig[]): readonly NodeSettings[] {
-  const names = configs.map((config) => config.name ?? hostAndPort(config));
-  const counted = names.map((name, index) => {
-    const shared = configs[index]?.name === undefined && names.indexOf(name) !== names.lastIndexOf(name);
-    return shared ? `${name}/${configs[index]?.database ?? ''}` : name;
-  });
-  const twice = counted.find((name, index) => counted.indexOf(name) !== index);
-  if (twice !== undefined) throw badOption('nodes', `two nodes are called '${twice}'`);
-  return configs.map(({ name: _, address, ...config }, index) =>
-    Object.freeze({ name: counted[index] ?? '', config: Object.freeze(config), address }),
-  );
-}
-
-function hostAndPort({ host = process.env.PGHOST ?? 'localhost', port }: pg.PoolConfig): string {
-  return `${host || 'localhost'}:${port || process.env.PGPORT || 5432}`;
-}
-
 function requireNumber(name: string, value: unknown, least: number, most: number): void {
   if (typeof value !== 'number' || !(value >= least && value <= most)) {
     throw badOption(name, `must be a number from ${least} to ${most}`);
   }
-}
-
-function requireList(name: string, value: unknown): void {
-  if (!Array.isArray(value)) throw badOption(name, 'must be a list');
 }

@@ -18,6 +18,8 @@ import {
 import type pg from 'pg';
 import { hasReached } from './lsn.js';
 import { PgNode } from './node.js';
+import { NodeDiscovery } from './node-discovery.js';
+import type { NodeSettings } from './node-options.js';
 import type { PoolSettings } from './options.js';
 import type { PoolEvents } from './pool-events.js';
 import { ReaderChoice } from './reader-choice.js';
@@ -29,8 +31,12 @@ export class PgCluster implements Cluster {
   readonly hasReached: HasReached = hasReached;
   /** Chooses which node serves a read. */
   readonly readers: ReaderChoice;
-  readonly #nodes: ReadonlyMap<string, PgNode>;
+  readonly #nodes = new Map<string, PgNode>();
+  /** Nodes that were removed, until what is under way there has ended. */
+  readonly #leaving = new Set<PgNode>();
   readonly #watcher: ClusterWatcher;
+  readonly #discovery: NodeDiscovery | undefined;
+  readonly #events: PoolEvents;
   readonly #position: SharedTask<Position | undefined>;
   readonly #unregister: () => void;
   #primary: PgNode | undefined;
@@ -41,19 +47,12 @@ export class PgCluster implements Cluster {
   constructor(settings: PoolSettings, events: PoolEvents) {
     this.name = settings.name;
     this.settings = settings;
+    this.#events = events;
     const balance = createBalancer(settings.balance, systemClock.random);
-    const hooks = {
-      newestTimeline: (): number => this.#watcher.topology.timeline,
-      onPool: (pool: pg.Pool): void => events.relay(pool),
-      onPoolGone: (pool: pg.Pool): void => events.forget(pool),
-    };
-    const nodes = settings.nodes.map((node) => new PgNode(node, settings, hooks));
-    this.#nodes = new Map(nodes.map((node) => [node.name, node]));
-    if (nodes.length === 1) this.#presumed = nodes[0];
     this.#watcher = new ClusterWatcher({
       ...settings,
       cluster: settings.name,
-      nodes,
+      nodes: settings.nodes.map((node) => this.#make(node)),
       hasReached,
       clock: systemClock,
       onTopology: (topology) => this.#follow(topology),
@@ -69,12 +68,31 @@ export class PgCluster implements Cluster {
     this.#position = new SharedTask(async () =>
       this.#primary?.prober.writtenPosition(settings.probeTimeoutMs),
     );
+    if (settings.discover !== undefined) {
+      this.#discovery = new NodeDiscovery(settings.discover, settings, {
+        known: () => [...this.#nodes.values()].map((node) => node.settings),
+        add: (node) => this.#watcher.add(this.#make(node)),
+        remove: (name) => this.#remove(name),
+        isUrgent: () => this.#primary === undefined,
+      });
+    } else if (this.#nodes.size === 1) [this.#presumed] = this.#nodes.values();
     this.#unregister = registerCluster(this);
-    void this.#watcher.start();
+    void this.#watcher.start(this.#discovery?.start());
   }
 
-  get nodes(): Iterable<PgNode> {
-    return this.#nodes.values();
+  /** The nodes of the cluster, by their names. */
+  get nodes(): ReadonlyMap<string, PgNode> {
+    return this.#nodes;
+  }
+
+  /** All pools that may have connections, of nodes that have left too. */
+  get pools(): readonly pg.Pool[] {
+    return [...this.#nodes.values(), ...this.#leaving].flatMap((node) => node.pools);
+  }
+
+  /** How discovery is getting on; undefined where the nodes were named. */
+  get discovery(): NodeDiscovery | undefined {
+    return this.#discovery;
   }
 
   get descriptions(): readonly NodeDescription[] {
@@ -171,6 +189,7 @@ export class PgCluster implements Cluster {
 
   async close(): Promise<void> {
     this.#unregister();
+    this.#discovery?.close();
     this.#watcher.close();
     await Promise.all([...this.#nodes.values()].map((node) => node.close()));
     await Promise.all(this.#closing);
@@ -180,19 +199,47 @@ export class PgCluster implements Cluster {
     const former = this.#primary;
     this.#primary = this.#node(topology.primary);
     this.#replicas = this.#toNodes(topology.replicas);
+    let lost = former !== undefined && this.#primary === undefined;
     for (const description of this.#watcher.nodes) {
       const node = this.#node(description);
       if (node === undefined) continue;
       if (description.role !== 'unknown') this.#presumed = undefined;
       node.readable = this.#replicas.includes(node);
       node.isPrimary = node === this.#primary;
-      node.observe(description);
+      lost = node.observe(description) || lost;
     }
-    if (former !== undefined && former !== this.#primary) this.#retire(former);
+    if (former !== undefined && former !== this.#primary) this.#close(former.retireWriter());
+    // What is under way on a primary that was only removed goes on, until there is another one.
+    if (this.#primary !== undefined) for (const node of this.#leaving) node.isPrimary = false;
+    if (lost) this.#discovery?.hurry();
   }
 
-  #retire(former: PgNode): void {
-    const closed = former.retireWriter().finally(() => {
+  #make(settings: NodeSettings): PgNode {
+    const node = new PgNode(settings, this.settings, {
+      newestTimeline: () => this.#watcher.topology.timeline,
+      onPool: (pool) => this.#events.relay(pool),
+      onPoolGone: (pool) => this.#events.forget(pool),
+    });
+    this.#nodes.set(node.name, node);
+    return node;
+  }
+
+  #remove(name: string): void {
+    const node = this.#nodes.get(name);
+    if (node === undefined) return;
+    this.#nodes.delete(name);
+    this.#leaving.add(node);
+    const stopWatching = this.#watcher.remove(name, (description) => node.observe(description));
+    const left = node.leave().finally(() => {
+      this.#leaving.delete(node);
+      stopWatching();
+    });
+    this.#close(left);
+  }
+
+  /** Remembers what is about to be closed, so that the cluster's end waits for it. */
+  #close(closing: Promise<void>): void {
+    const closed = closing.finally(() => {
       this.#closing = this.#closing.filter((other) => other !== closed);
     });
     this.#closing.push(closed);
@@ -207,10 +254,11 @@ export class PgCluster implements Cluster {
   }
 
   #cause(): Error | undefined {
-    return this.#watcher.nodes.find(({ error }) => error !== undefined)?.error;
+    return this.#watcher.nodes.find(({ error }) => error !== undefined)?.error ?? this.#discovery?.error;
   }
 
   #reasons(): string {
+    if (this.#nodes.size === 0) return this.#discovery?.error?.message ?? 'none of its nodes is known yet.';
     return this.#watcher.nodes
       .map(({ node, state, role, error }) => `${node} is ${state} (${error?.message ?? role})`)
       .join('; ');

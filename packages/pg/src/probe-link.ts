@@ -14,6 +14,7 @@ export class ProbeLink {
   #socket: { destroy(): unknown } | undefined;
   #opened = false;
   #closed = false;
+  #newestTimeline = 0;
 
   /** @param onLost called when the connection was there and ends, unless it was closed here */
   constructor(config: pg.ClientConfig, onLost: () => void) {
@@ -43,6 +44,16 @@ export class ProbeLink {
   /** What to grant, so that more can be seen. */
   async hint(): Promise<string | undefined> {
     return (await this.#questions).hint;
+  }
+
+  /**
+   * The newest timeline that this connection has shown. A standby that loses its upstream forgets which timeline it
+   * received from there, although it has it; only a restart, which ends all connections, can take it back.
+   */
+  newest(timeline: string | null): string | null {
+    if (timeline === null) return null;
+    this.#newestTimeline = Math.max(this.#newestTimeline, Number(timeline));
+    return String(this.#newestTimeline);
   }
 
   close(): void {

@@ -85,5 +85,6 @@ export class PgProber implements Prober {
 }
 
 async function observeOver(link: ProbeLink): Promise<Observation> {
-  return toObservation(await link.ask<ObserveAnswer>('observe'), await link.hint());
+  const answer = await link.ask<ObserveAnswer>('observe');
+  return toObservation({ ...answer, timeline: link.newest(answer.timeline) }, await link.hint());
 }

@@ -87,12 +87,28 @@ export class ReaderChoice {
     failed: ReadonlySet<PgNode>,
   ): Promise<PgNode | undefined> {
     const next = this.now(decision, session, failed) ?? this.#primary(failed);
-    if (next !== undefined || decision.role === 'primary') return next;
+    if (next !== undefined) return next;
     const untried = this.#sources.watcher.nodes.some(({ node }) => {
       const known = this.#sources.node(node);
       return known !== undefined && !failed.has(known);
     });
-    return untried ? this.find(decision, session, failed) : undefined;
+    if (!untried) return undefined;
+    return decision.role === 'primary' ? this.#nextPrimary(failed) : this.find(decision, session, failed);
+  }
+
+  /**
+   * The successor of a primary that has failed. If it turns out that it only failed a statement, there is none; and
+   * one that comes back as the primary is not asked again, as the statement itself may be what it cannot bear.
+   */
+  async #nextPrimary(failed: ReadonlySet<PgNode>): Promise<PgNode | undefined> {
+    const { watcher, settings } = this.#sources;
+    await Promise.all([...failed].map(({ name }) => watcher.suspect(name)));
+    const look = (): { readonly primary: PgNode } | undefined => {
+      const primary = this.#sources.primary();
+      return primary && { primary };
+    };
+    const found = await watcher.waitFor(look, settings.waitMs);
+    return found === undefined || failed.has(found.primary) ? undefined : found.primary;
   }
 
   /** Whether a node whose reader a lease holds will do for another statement. */

@@ -211,13 +211,12 @@ export class ReplicatedPool extends pg.Pool {
 
   /** Not part of pg-pool's documented face, but looked at by those who count connections. */
   #clients(): readonly unknown[] {
-    const pools = [...this.#cluster.nodes].flatMap(({ pools }) => pools);
-    return pools.flatMap((pool): readonly unknown[] => Reflect.get(pool, '_clients'));
+    return this.#cluster.pools.flatMap((pool): readonly unknown[] => Reflect.get(pool, '_clients'));
   }
 
   #sum(count: (pool: pg.Pool) => number): number {
     let total = 0;
-    for (const node of this.#cluster.nodes) for (const pool of node.pools) total += count(pool);
+    for (const pool of this.#cluster.pools) total += count(pool);
     return total;
   }
 }

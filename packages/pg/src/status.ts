@@ -12,6 +12,15 @@ export interface PoolStatus {
   /** Nodes that all say they are the primary. */
   readonly splitBrain: readonly string[];
   readonly nodes: readonly NodeStatus[];
+  /** How discovery is getting on; null where the nodes were named. */
+  readonly discovery: DiscoveryStatus | null;
+}
+
+export interface DiscoveryStatus {
+  /** How many ms ago the nodes were found out the last time; null: never yet. */
+  readonly foundMsAgo: number | null;
+  /** Why the last look failed, so that the nodes are those that were known before. */
+  readonly error: string | null;
 }
 
 export interface NodeStatus {
@@ -41,14 +50,13 @@ export interface NodeStatus {
 /** A snapshot of a cluster. */
 export function statusOf(cluster: PgCluster): PoolStatus {
   const { topology } = cluster;
-  const nodes = new Map([...cluster.nodes].map((node) => [node.name, node]));
   return {
     name: cluster.name,
     readOnly: cluster.readOnly,
     primary: topology.primary?.node ?? null,
     splitBrain: topology.splitBrain.map(({ node }) => node),
     nodes: cluster.descriptions.map((seen) => {
-      const node = nodes.get(seen.node);
+      const node = cluster.nodes.get(seen.node);
       return {
         name: seen.node,
         role: seen.role,
@@ -63,6 +71,7 @@ export function statusOf(cluster: PgCluster): PoolStatus {
         connections: node?.connections ?? { reader: noConnections, writer: noConnections },
       };
     }),
+    discovery: cluster.discovery?.status ?? null,
   };
 }
 

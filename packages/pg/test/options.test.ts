@@ -51,7 +51,7 @@ describe('an option that cannot be used is ERR_OPTION, naming it', () => {
     ['balance', { balance: null as never }],
     ['onWriteInReplicaScope', { onWriteInReplicaScope: 'ignore' as never }],
     ['nodes', { nodes: [] }],
-    ['nodes', { nodes: 'postgresql://a' as never }],
+    ['nodes', { nodes: {} as never }],
     ['nodes', { nodes: [5 as never] }],
     ['nodes', { nodes: [null as never] }],
     ['nodes', { nodes: ['postgresql://a'], primary: 'postgresql://b' }],

@@ -2,8 +2,10 @@
 export type { HasReached, Position } from '../position.js';
 export { type Balanced, type Balancer, type BalancerName, createBalancer } from './balancer.js';
 export { type Clock, systemClock, type Timer } from './clock.js';
+export { Discovery, type DiscoverySettings } from './discovery.js';
 export type { MonitorSettings, Prober } from './monitor.js';
 export type { NodeDescription, NodeState, Observation } from './node-description.js';
+export { compareNodes } from './node-list.js';
 export { type ReadNeed, type Selectable, selectReplicas } from './selection.js';
 export { SharedTask } from './shared-task.js';
 export type { Topology } from './topology.js';

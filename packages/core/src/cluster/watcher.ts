@@ -6,10 +6,17 @@ import { type MonitorSettings, NodeMonitor, type Prober } from './monitor.js';
 import type { NodeDescription, Observation } from './node-description.js';
 import { emptyTopology, judgeTopology, type Topology } from './topology.js';
 
+/** A node to watch. */
+export interface Watchable {
+  readonly name: string;
+  readonly prober: Prober;
+}
+
 export interface WatcherOptions extends MonitorSettings {
   /** The cluster's name, for events. */
   readonly cluster: string;
-  readonly nodes: readonly { readonly name: string; readonly prober: Prober }[];
+  /** The nodes that are known from the start. */
+  readonly nodes: readonly Watchable[];
   /** The lag, in ms, from which on a replica is not read from. */
   readonly maxLagMs: number;
   readonly hasReached: HasReached;
@@ -21,30 +28,23 @@ export interface WatcherOptions extends MonitorSettings {
 /** Watches all nodes of a cluster, and keeps the one current answer to "who is who". */
 export class ClusterWatcher {
   readonly #options: WatcherOptions;
-  readonly #monitors: ReadonlyMap<string, NodeMonitor>;
+  readonly #monitors = new Map<string, NodeMonitor>();
+  /** Monitors of nodes that were removed and are still in use, each with who wants to know what it sees. */
+  readonly #leaving = new Map<NodeMonitor, (description: NodeDescription) => void>();
   readonly #lag: LagHistory;
   readonly #waiting = new Set<() => void>();
   #topology = emptyTopology;
   /** The node whose positions the lag is measured by. */
   #historian: string | undefined;
   #started: Promise<void> = Promise.resolve();
+  #looking = false;
   #settled = false;
   #closed = false;
 
   constructor(options: WatcherOptions) {
     this.#options = options;
     this.#lag = new LagHistory(options.hasReached);
-    const hooks = {
-      judgeLag: (observation: Observation) => this.#judgeLag(observation),
-      onDescription: (next: NodeDescription, previous: NodeDescription) =>
-        this.#onDescription(next, previous),
-    };
-    this.#monitors = new Map(
-      options.nodes.map(({ name, prober }) => [
-        name,
-        new NodeMonitor(name, prober, options, options.clock, hooks),
-      ]),
-    );
+    for (const node of options.nodes) this.#monitors.set(node.name, this.#monitor(node));
   }
 
   get topology(): Topology {
@@ -61,22 +61,59 @@ export class ClusterWatcher {
     return this.#settled;
   }
 
-  /** Begins to watch, and settles once every node has been looked at. Nodes that were slow, or whose lag could not be told before the primary was seen, are looked at twice. */
-  start(): Promise<void> {
-    this.#started = this.#look().finally(() => {
+  /**
+   * Begins to watch, and settles once every node has been looked at. Nodes that were slow, or whose lag could not
+   * be told before the primary was seen, are looked at twice.
+   *
+   * @param found when the nodes to begin with are known, where they are not given; it must not reject
+   */
+  start(found?: Promise<void>): Promise<void> {
+    this.#started = this.#begin(found).finally(() => {
       this.#settled = true;
       this.#tellWaiting();
     });
     return this.#started;
   }
 
-  async #look(): Promise<void> {
-    await this.checkAll();
-    const unclear = this.nodes.filter(
-      ({ state, position, lagMs }) =>
+  /** Watches one more node, whose name no other has. */
+  add(node: Watchable): void {
+    if (this.#closed) return node.prober.close();
+    const monitor = this.#monitor(node);
+    this.#monitors.set(node.name, monitor);
+    if (this.#looking) void this.#look([monitor]);
+  }
+
+  /**
+   * Takes a node out of the cluster. It is still probed until the returned function is called, so that whoever is in
+   * the middle of something there learns when it does not answer any more.
+   *
+   * @param onDescription told what is seen of the node from now on
+   */
+  remove(name: string, onDescription: (description: NodeDescription) => void): () => void {
+    const monitor = this.#monitors.get(name);
+    if (monitor === undefined) return () => undefined;
+    this.#monitors.delete(name);
+    this.#leaving.set(monitor, onDescription);
+    this.#judge();
+    return () => {
+      this.#leaving.delete(monitor);
+      monitor.close();
+    };
+  }
+
+  async #begin(found: Promise<void> | undefined): Promise<void> {
+    if (found !== undefined) await found;
+    this.#looking = true;
+    await this.#look([...this.#monitors.values()]);
+  }
+
+  async #look(monitors: readonly NodeMonitor[]): Promise<void> {
+    await Promise.all(monitors.map((monitor) => monitor.check()));
+    const unclear = monitors.filter(
+      ({ description: { state, position, lagMs } }) =>
         state === 'connecting' || (position !== undefined && lagMs === undefined),
     );
-    await Promise.all(unclear.map(({ node }) => this.#monitors.get(node)?.check()));
+    await Promise.all(unclear.map((monitor) => monitor.check()));
   }
 
   /** Probes all nodes now. */
@@ -140,8 +177,21 @@ export class ClusterWatcher {
 
   close(): void {
     this.#closed = true;
-    for (const monitor of this.#monitors.values()) monitor.close();
+    for (const monitor of [...this.#monitors.values(), ...this.#leaving.keys()]) monitor.close();
     this.#tellWaiting();
+  }
+
+  #monitor({ name, prober }: Watchable): NodeMonitor {
+    const { clock } = this.#options;
+    const monitor: NodeMonitor = new NodeMonitor(name, prober, this.#options, clock, {
+      judgeLag: (observation) => this.#judgeLag(observation),
+      onDescription: (next, previous) => {
+        const leaving = this.#leaving.get(monitor);
+        if (leaving === undefined) this.#judge(next, previous);
+        else leaving(next);
+      },
+    });
+    return monitor;
   }
 
   #judgeLag({ role, position }: Observation): { lagMs: number | undefined; lagging: boolean } {
@@ -151,7 +201,8 @@ export class ClusterWatcher {
     return { lagMs, lagging: lagMs !== undefined && lagMs > this.#options.maxLagMs };
   }
 
-  #onDescription(next: NodeDescription, previous: NodeDescription): void {
+  /** Judges the cluster anew: a node has been looked at, or one has left. */
+  #judge(next?: NodeDescription, previous?: NodeDescription): void {
     const before = this.#topology;
     this.#topology = judgeTopology(before, this.nodes);
     const { primary } = this.#topology;
@@ -160,28 +211,25 @@ export class ClusterWatcher {
       this.#lag.clear();
       this.#historian = primary.node;
     }
-    if (primary?.node === next.node && next.position !== undefined && next !== previous) {
+    if (primary !== undefined && primary.node === next?.node && next.position !== undefined) {
       this.#lag.record(next.position, next.observedAt ?? this.#options.clock.now());
     }
     this.#options.onTopology(this.#topology, before);
-    this.#publishChanges(next, previous, before);
+    if (next !== undefined && previous !== undefined) this.#publishChange(next, previous);
+    this.#publishChanges(before);
     this.#tellWaiting();
   }
 
-  #publishChanges(next: NodeDescription, previous: NodeDescription, before: Topology): void {
+  #publishChange(next: NodeDescription, previous: NodeDescription): void {
+    if (next.state === previous.state && next.role === previous.role) return;
+    const { node, role, error } = next;
+    const [from, to] = [previous.state, next.state];
+    publish('node-changed', { cluster: this.#options.cluster, node, from, to, role, error: error?.message });
+  }
+
+  #publishChanges(before: Topology): void {
     const { cluster } = this.#options;
     const { primary, splitBrain } = this.#topology;
-    if (next.state !== previous.state || next.role !== previous.role) {
-      const { node, role, error } = next;
-      publish('node-changed', {
-        cluster,
-        node,
-        from: previous.state,
-        to: next.state,
-        role,
-        error: error?.message,
-      });
-    }
     if (primary?.node !== before.primary?.node) {
       publish('primary-changed', { cluster, from: before.primary?.node, to: primary?.node });
     }

@@ -200,7 +200,7 @@ export class Session {
    */
   beginWrite(cluster: Cluster, applied = false): void {
     if (this.#move().writes.begin(cluster, applied)) this.#revision += 1;
-    if (this.#headersLeft) this.#reportLateWrite(cluster.name);
+    if (this.#headersLeft) this.#reportLateWrite(cluster);
   }
 
   /** What {@link Session.beginWrite} began has ended. */
@@ -278,8 +278,10 @@ export class Session {
     return this.#override;
   }
 
-  #reportLateWrite(cluster: string): void {
-    publish('late-write', { cluster, request: this.request });
+  #reportLateWrite({ name, events }: Cluster): void {
+    const event = { cluster: name, request: this.request };
+    if (events === undefined) publish('late-write', event);
+    else events.publish('late-write', event);
   }
 }
 

@@ -1,5 +1,5 @@
 import { badOption, clusterNamePattern } from '@node-replicated/core/adapter';
-import type { Balancer, BalancerName, MonitorSettings } from '@node-replicated/core/cluster';
+import type { Balancer, BalancerName, Logger, MonitorSettings } from '@node-replicated/core/cluster';
 import type pg from 'pg';
 import { parse } from 'pg-connection-string';
 
@@ -47,6 +47,11 @@ export interface ReplicatedPoolOptions extends pg.PoolConfig, Partial<MonitorSet
   readonly waitForReplicaMs?: number;
   /** Connections for reads on the primary, apart from those for writes. */
   readonly primaryReads?: { /** @default the pool's `max` */ readonly max?: number };
+  /**
+   * Gets a line for each event, so many at a time: pino, or whatever has its `info`, `warn` and `error`.
+   * @default none: the pool is silent
+   */
+  readonly logger?: Logger;
 }
 
 /** The longest time that a timer of Node can wait, in ms. */
@@ -70,6 +75,7 @@ export interface PoolSettings extends MonitorSettings {
   readonly waitMs: number;
   readonly waitForReplicaMs: number;
   readonly primaryReadsMax: number | undefined;
+  readonly logger: Logger | undefined;
 }
 
 /**
@@ -93,6 +99,7 @@ export function resolvePoolOptions(options: ReplicatedPoolOptions = {}): PoolSet
     failoverWaitMs = 5_000,
     waitForReplicaMs = 0,
     primaryReads,
+    logger,
     ...base
   } = options;
   if (typeof name !== 'string' || !clusterNamePattern.test(name)) {
@@ -112,6 +119,7 @@ export function resolvePoolOptions(options: ReplicatedPoolOptions = {}): PoolSet
   requireNumber('waitForReplicaMs', waitForReplicaMs, 0, longestTimer);
   if (primaryReads?.max !== undefined)
     requireNumber('primaryReads.max', primaryReads.max, 1, Number.MAX_SAFE_INTEGER);
+  if (logger !== undefined) requireLogger(logger);
   const poolConfig = { ...base, password: options.password };
   return Object.freeze({
     name,
@@ -125,6 +133,7 @@ export function resolvePoolOptions(options: ReplicatedPoolOptions = {}): PoolSet
     waitMs: Math.min(failoverWaitMs, base.connectionTimeoutMillis || failoverWaitMs),
     waitForReplicaMs,
     primaryReadsMax: primaryReads?.max,
+    logger,
   });
 }
 
@@ -209,4 +218,10 @@ function requireNumber(name: string, value: unknown, least: number, most: number
 
 function requireList(name: string, value: unknown): void {
   if (!Array.isArray(value)) throw badOption(name, 'must be a list');
+}
+
+function requireLogger(logger: Logger): void {
+  for (const level of ['info', 'warn', 'error'] as const) {
+    if (typeof logger?.[level] !== 'function') throw badOption('logger', `must have a function ${level}`);
+  }
 }

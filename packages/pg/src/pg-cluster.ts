@@ -2,12 +2,15 @@ import { ReplicationError } from '@node-replicated/core';
 import {
   type Cluster,
   type Decision,
+  type Reason,
   registerCluster,
   requiresPosition,
 } from '@node-replicated/core/adapter';
 import {
+  ClusterEvents,
   ClusterWatcher,
   createBalancer,
+  EventLog,
   type HasReached,
   type NodeDescription,
   type Position,
@@ -21,36 +24,44 @@ import { PgNode } from './node.js';
 import type { PoolSettings } from './options.js';
 import type { PoolEvents } from './pool-events.js';
 import { ReaderChoice } from './reader-choice.js';
+import { noStatements, type StatementCounts } from './statement-counts.js';
 
 /** The nodes of one cluster, who of them is what, and which one serves next. */
 export class PgCluster implements Cluster {
   readonly name: string;
   readonly settings: PoolSettings;
   readonly hasReached: HasReached = hasReached;
+  readonly events: ClusterEvents = new ClusterEvents();
+  /** How many statements have run, by their reasons. */
+  readonly statements: StatementCounts = noStatements();
   /** Chooses which node serves a read. */
   readonly readers: ReaderChoice;
   readonly #nodes: ReadonlyMap<string, PgNode>;
   readonly #watcher: ClusterWatcher;
   readonly #position: SharedTask<Position | undefined>;
   readonly #unregister: () => void;
+  readonly #log: EventLog | undefined;
   #primary: PgNode | undefined;
   #replicas: readonly PgNode[] = [];
   #closing: Promise<unknown>[] = [];
 
-  constructor(settings: PoolSettings, events: PoolEvents) {
+  constructor(settings: PoolSettings, poolEvents: PoolEvents) {
     this.name = settings.name;
     this.settings = settings;
     const balance = createBalancer(settings.balance, systemClock.random);
     const hooks = {
       newestTimeline: (): number => this.#watcher.topology.timeline,
-      onPool: (pool: pg.Pool): void => events.relay(pool),
-      onPoolGone: (pool: pg.Pool): void => events.forget(pool),
+      onPool: (pool: pg.Pool): void => poolEvents.relay(pool),
+      onPoolGone: (pool: pg.Pool): void => poolEvents.forget(pool),
     };
+    const { logger } = settings;
+    this.#log = logger && new EventLog(logger, settings.name, this.events, systemClock);
     const nodes = settings.nodes.map((node) => new PgNode(node, settings, hooks));
     this.#nodes = new Map(nodes.map((node) => [node.name, node]));
     this.#watcher = new ClusterWatcher({
       ...settings,
       cluster: settings.name,
+      events: this.events,
       nodes,
       hasReached,
       clock: systemClock,
@@ -85,7 +96,7 @@ export class PgCluster implements Cluster {
 
   /** Whether every node has been looked at and none of them is a primary that may be written to. */
   get readOnly(): boolean {
-    return this.#primary === undefined && this.#watcher.settled;
+    return this.#watcher.readOnly;
   }
 
   /** The primary, or undefined when there is none just now. */
@@ -118,6 +129,16 @@ export class PgCluster implements Cluster {
   /** A statement has failed on this node in a way that a dead node would explain: it is probed at once. */
   suspect(node: PgNode): Promise<void> {
     return this.#watcher.suspect(node.name);
+  }
+
+  /** A read that was meant for a replica has run on the primary. */
+  reportFallback(reason: Reason): void {
+    this.events.publish('fallback-to-primary', { cluster: this.name, reason });
+  }
+
+  /** A client was released inside a transaction. */
+  reportDirtyRelease({ name }: PgNode): void {
+    this.events.publish('dirty-release', { cluster: this.name, node: name });
   }
 
   noPrimary(): ReplicationError {
@@ -153,6 +174,7 @@ export class PgCluster implements Cluster {
   async close(): Promise<void> {
     this.#unregister();
     this.#watcher.close();
+    this.#log?.close();
     await Promise.all([...this.#nodes.values()].map((node) => node.close()));
     await Promise.all(this.#closing);
   }

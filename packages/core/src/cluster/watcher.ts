@@ -1,4 +1,4 @@
-import { publish } from '../events.js';
+import { ClusterEvents } from '../cluster-events.js';
 import type { HasReached } from '../position.js';
 import type { Clock } from './clock.js';
 import { LagHistory } from './lag-history.js';
@@ -9,6 +9,8 @@ import { emptyTopology, judgeTopology, type Topology } from './topology.js';
 export interface WatcherOptions extends MonitorSettings {
   /** The cluster's name, for events. */
   readonly cluster: string;
+  /** Where they are told. @default the channels of the process alone */
+  readonly events?: ClusterEvents;
   readonly nodes: readonly { readonly name: string; readonly prober: Prober }[];
   /** The lag, in ms, from which on a replica is not read from. */
   readonly maxLagMs: number;
@@ -23,17 +25,20 @@ export class ClusterWatcher {
   readonly #options: WatcherOptions;
   readonly #monitors: ReadonlyMap<string, NodeMonitor>;
   readonly #lag: LagHistory;
+  readonly #events: ClusterEvents;
   readonly #waiting = new Set<() => void>();
   #topology = emptyTopology;
   /** The node whose positions the lag is measured by. */
   #historian: string | undefined;
   #started: Promise<void> = Promise.resolve();
   #settled = false;
+  #toldReadOnly = false;
   #closed = false;
 
   constructor(options: WatcherOptions) {
     this.#options = options;
     this.#lag = new LagHistory(options.hasReached);
+    this.#events = options.events ?? new ClusterEvents();
     const hooks = {
       judgeLag: (observation: Observation) => this.#judgeLag(observation),
       onDescription: (next: NodeDescription, previous: NodeDescription) =>
@@ -61,10 +66,16 @@ export class ClusterWatcher {
     return this.#settled;
   }
 
+  /** Whether there is no primary that may be written to, although every node has been looked at. */
+  get readOnly(): boolean {
+    return this.#settled && this.#topology.primary === undefined;
+  }
+
   /** Begins to watch, and settles once every node has been looked at. Nodes that were slow, or whose lag could not be told before the primary was seen, are looked at twice. */
   start(): Promise<void> {
     this.#started = this.#look().finally(() => {
       this.#settled = true;
+      this.#publishReadOnly();
       this.#tellWaiting();
     });
     return this.#started;
@@ -173,7 +184,7 @@ export class ClusterWatcher {
     const { primary, splitBrain } = this.#topology;
     if (next.state !== previous.state || next.role !== previous.role) {
       const { node, role, error } = next;
-      publish('node-changed', {
+      this.#events.publish('node-changed', {
         cluster,
         node,
         from: previous.state,
@@ -183,11 +194,19 @@ export class ClusterWatcher {
       });
     }
     if (primary?.node !== before.primary?.node) {
-      publish('primary-changed', { cluster, from: before.primary?.node, to: primary?.node });
+      this.#events.publish('primary-changed', { cluster, from: before.primary?.node, to: primary?.node });
     }
     if (splitBrain.length > 0 && before.splitBrain.length === 0) {
-      publish('split-brain', { cluster, nodes: splitBrain.map(({ node }) => node) });
+      this.#events.publish('split-brain', { cluster, nodes: splitBrain.map(({ node }) => node) });
     }
+    this.#publishReadOnly();
+  }
+
+  #publishReadOnly(): void {
+    const { readOnly } = this;
+    if (readOnly === this.#toldReadOnly || this.#closed) return;
+    this.#toldReadOnly = readOnly;
+    this.#events.publish('read-only-changed', { cluster: this.#options.cluster, readOnly });
   }
 
   #tellWaiting(): void {

@@ -164,6 +164,47 @@ describe('another primary', () => {
   });
 });
 
+describe('a cluster without a primary', () => {
+  test('is told once as read-only, and once when it has a primary again', async () => {
+    const changes = heard('read-only-changed');
+    const { clock, nodes, watcher } = await watch();
+    expect([changes, watcher.readOnly]).toEqual([[], false]);
+    nodes.a.shows = new Refused('nobody listens');
+    await clock.pass(5_000);
+    expect([changes, watcher.readOnly]).toEqual([[{ cluster: 'main', readOnly: true }], true]);
+    nodes.b.shows = observed({ role: 'primary', position: '11', timeline: 2 });
+    await clock.pass(5_000);
+    expect(watcher.readOnly).toBe(false);
+    expect(changes).toEqual([
+      { cluster: 'main', readOnly: true },
+      { cluster: 'main', readOnly: false },
+    ]);
+  });
+
+  test('is read-only as soon as every node has been looked at', async () => {
+    const changes = heard('read-only-changed');
+    const { watcher } = await watch({ a: new FakeNode(observed()) });
+    expect([changes, watcher.readOnly]).toEqual([[{ cluster: 'main', readOnly: true }], true]);
+  });
+
+  test('of a split brain is read-only too', async () => {
+    const { clock, nodes, watcher } = await watch();
+    const changes = heard('read-only-changed');
+    nodes.b.shows = observed({ role: 'primary', position: '11' });
+    await clock.pass(1_000);
+    expect([changes, watcher.readOnly]).toEqual([[{ cluster: 'main', readOnly: true }], true]);
+  });
+
+  test('that is closed before it has looked at every node is told nothing of', async () => {
+    const changes = heard('read-only-changed');
+    const { nodes, watcher } = await watch();
+    watcher.close();
+    nodes.a.shows = new Refused('nobody listens');
+    await watcher.start();
+    expect(changes).toEqual([]);
+  });
+});
+
 describe('a change of a node', () => {
   test('is told with its state, its role and why', async () => {
     const { nodes, watcher } = await watch();

@@ -44,6 +44,7 @@ export class Session {
   readonly #job: RoleRule | undefined;
   #revision = 0;
   #view: string | undefined;
+  #viewRule: RoleRule | undefined;
   readonly #given: Pin | undefined;
   #carried: CarriedPin | undefined;
   #carriedRead = false;
@@ -167,10 +168,15 @@ export class Session {
     return this.#save(taking);
   }
 
-  /** Says that the handler `Controller.method` serves this request: it may have an override of its own. */
-  enterView(name: string): void {
-    if (this.#view === name) return;
+  /**
+   * Says that the handler `Controller.method` serves this request: it may have an override of its own.
+   *
+   * @param rule what the handler's decorator forces, where that shall hold for all that belongs to it
+   */
+  enterView(name: string, rule?: RoleRule): void {
+    if (this.#view === name && this.#viewRule === rule) return;
     this.#view = name;
+    this.#viewRule = rule;
     this.#revision += 1;
   }
 
@@ -183,7 +189,7 @@ export class Session {
       return decide({ ...nothingKnown, forced, pin, wrote, job: this.#job });
     }
     return decide({
-      forced,
+      forced: forced ?? this.#viewRule,
       header: config.forceHeader === false ? undefined : toRole(facts.headers[config.forceHeader]),
       override: this.#findOverride(config, facts),
       pin,

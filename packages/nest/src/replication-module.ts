@@ -6,12 +6,10 @@ import {
   type ModuleMetadata,
   type NestModule,
 } from '@nestjs/common';
-import { HttpAdapterHost, ModuleRef, NestContainer } from '@nestjs/core';
+import { HttpAdapterHost, ModuleRef } from '@nestjs/core';
 import { defineReplication, type ReplicationConfig, type ReplicationOptions } from '@node-replicated/core';
 import type { RequestReplication } from '@node-replicated/core/adapter';
-import { HandlerGuard } from './handler-guard.js';
-import { openRequests } from './open-requests.js';
-import { UnavailableFilter } from './unavailable-filter.js';
+import { RequestOpener } from './request-opener.js';
 
 declare global {
   namespace Express {
@@ -22,11 +20,9 @@ declare global {
   }
 }
 
-const configToken: unique symbol = Symbol('node-replicated.config');
-
 type Options = ReplicationOptions | ReplicationConfig;
 
-/** Options that a factory makes, out of what it has injected. */
+/** A factory of options, and what it has injected. */
 export interface ReplicationAsyncOptions
   extends Pick<ModuleMetadata, 'imports'>,
     Pick<FactoryProvider<Options | undefined>, 'inject' | 'useFactory'> {}
@@ -38,50 +34,35 @@ export interface ReplicationAsyncOptions
  */
 @Module({})
 export class ReplicationModule implements NestModule {
-  #opened: PromiseLike<unknown> | undefined;
+  readonly #opener: RequestOpener;
 
   /** @throws ERR_OPTION, ERR_SECRET, ERR_OVERRIDE or ERR_ROLE, naming the option and what to do */
   static forRoot(options?: Options): DynamicModule {
-    const useValue = defineReplication(options);
-    return { module: ReplicationModule, providers: [{ provide: configToken, useValue }] };
+    const config = defineReplication(options);
+    return moduleWith({ useFactory: () => config });
   }
 
-  /** The application does not start where the options that the factory gives throw one of `forRoot()`'s errors. */
-  static forRootAsync({ imports = [], inject = [], useFactory }: ReplicationAsyncOptions): DynamicModule {
-    const factory: FactoryProvider<ReplicationConfig> = {
-      provide: configToken,
-      inject,
-      useFactory: async (...given) => defineReplication(await useFactory(...given)),
-    };
-    return { module: ReplicationModule, imports, providers: [factory] };
+  /** Options that cannot be used end the start of the application, with one of the errors of `forRoot()`. */
+  static forRootAsync(options: ReplicationAsyncOptions): DynamicModule {
+    return moduleWith(options);
   }
 
-  constructor(
-    @Inject(configToken) config: ReplicationConfig,
-    @Inject(HttpAdapterHost) host: HttpAdapterHost,
-    @Inject(ModuleRef) moduleRef: ModuleRef,
-  ) {
-    enhance(moduleRef, host);
-    // In an application that serves no HTTP there is no adapter; under test it comes after this.
-    host.init$.subscribe(() => {
-      if (host.httpAdapter) this.#opened = openRequests(host.httpAdapter, config);
-    });
+  constructor(@Inject(RequestOpener) opener: RequestOpener) {
+    this.#opener = opener;
   }
 
   /** Called by Nest before it adds the routes. */
   async configure(): Promise<void> {
-    await this.#opened;
+    await this.#opener.ready();
   }
 }
 
-/**
- * Puts our guard before all others, which the providers of `APP_GUARD` would not be, and our filter behind all
- * others, so that the application's own come first.
- */
-function enhance(moduleRef: ModuleRef, host: HttpAdapterHost): void {
-  const container: unknown = Reflect.get(moduleRef, 'container');
-  if (!(container instanceof NestContainer)) throw new TypeError('This version of Nest is not supported.');
-  const { applicationConfig } = container;
-  applicationConfig?.useGlobalGuards(new HandlerGuard());
-  applicationConfig?.useGlobalFilters(new UnavailableFilter(host));
+function moduleWith({ imports = [], inject = [], useFactory }: ReplicationAsyncOptions): DynamicModule {
+  const opener: FactoryProvider<RequestOpener> = {
+    provide: RequestOpener,
+    inject: [HttpAdapterHost, ModuleRef, ...inject],
+    useFactory: async (host: HttpAdapterHost, moduleRef: ModuleRef, ...given) =>
+      new RequestOpener(defineReplication(await useFactory(...given)), host, moduleRef),
+  };
+  return { module: ReplicationModule, imports, providers: [opener] };
 }

@@ -28,7 +28,8 @@ export interface Platform {
   raw(handler: RawHandler, req: Request & FastifyRequest, res: Response & FastifyReply): Promise<void>;
 }
 
-const quiet = { logger: false, abortOnError: false, forceCloseConnections: true } as const;
+/** Silent, and told what ends the start. */
+export const quiet = { logger: false, abortOnError: false, forceCloseConnections: true } as const;
 
 const onExpress: Platform = {
   name: 'Nest on Express',

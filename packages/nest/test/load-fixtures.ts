@@ -6,10 +6,12 @@ import { compileProject } from '../../decorators/test/compile-project.js';
 /**
  * Compiles this package's fixtures, as an application of Nest is compiled.
  *
+ * @param by the test file's name: each has its own, as they run at the same time
  * @returns imports a compiled file, given its name
  */
-export async function compileFixtures(): Promise<(name: string) => Promise<unknown>> {
-  await rm(join(import.meta.dirname, 'dist'), { recursive: true, force: true });
-  await compileProject(join(import.meta.dirname, 'fixtures/tsconfig.json'));
-  return (name) => import(pathToFileURL(join(import.meta.dirname, 'dist', name)).href);
+export async function compileFixtures(by: string): Promise<(name: string) => Promise<unknown>> {
+  const output = join(import.meta.dirname, 'dist', by);
+  await rm(output, { recursive: true, force: true });
+  await compileProject(join(import.meta.dirname, 'fixtures/tsconfig.json'), output);
+  return (name) => import(pathToFileURL(join(output, name)).href);
 }

@@ -10,7 +10,7 @@ import { type Site, secret } from '../../node-http/test/contract/implementation.
 import { compileFixtures } from './load-fixtures.js';
 import { type Platform, platforms, quiet, serve } from './nest-servers.js';
 
-const load = await compileFixtures();
+const load = await compileFixtures('replication-module');
 const { ApplicationModule } = (await load('application.js')) as typeof import('./fixtures/application.js');
 
 function openOn(platform: Platform, replication: DynamicModule): Promise<Site> {

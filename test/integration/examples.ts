@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -25,7 +25,17 @@ export async function compileExamples(page: string, folder: string): Promise<str
     strict: true,
     outDir: 'out',
   };
-  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.ts'] }));
-  await promisify(execFile)(join(root, 'node_modules/.bin/tsc'), ['-p', folder]);
+  await compile(folder, { compilerOptions, include: ['*.ts'], exclude: ['nest*.ts'] });
+  if (existsSync(join(folder, 'nest.ts'))) {
+    await compile(folder, { compilerOptions: { ...compilerOptions, ...asInNest }, include: ['nest.ts'] });
+  }
   return join(folder, 'out');
+}
+
+/** The settings of an application of Nest. */
+const asInNest = { experimentalDecorators: true, emitDecoratorMetadata: true, skipLibCheck: true } as const;
+
+async function compile(folder: string, project: object): Promise<void> {
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(project));
+  await promisify(execFile)(join(root, 'node_modules/.bin/tsc'), ['-p', folder]);
 }

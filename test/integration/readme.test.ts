@@ -59,6 +59,14 @@ test('the decorators of the example force their roles', async () => {
   expect(await uses(`${url}/both`)).toMatchObject([{ role: 'replica' }, { role: 'primary' }]);
 });
 
+test('the NestJS example does what the comments in it say', async () => {
+  const url = await serve('nest.js');
+  await expectNotes(url);
+  expect(await uses(`${url}/notes/count`)).toMatchObject([{ role: 'primary', reason: 'forced' }]);
+  expect(await uses(`${url}/notes/search`, 'POST')).toMatchObject([{ role: 'replica', reason: 'forced' }]);
+  expect(await uses(`${url}/notes/report`)).toMatchObject([{ role: 'primary', reason: 'override' }]);
+});
+
 test('the overrides of the example beat the HTTP method', async () => {
   const url = await serve('overrides.js');
   expect(await uses(`${url}/search`, 'POST')).toMatchObject([{ role: 'replica', reason: 'override' }]);
@@ -128,7 +136,7 @@ async function expectNotes(url: string): Promise<void> {
 
 async function uses(url: string, method = 'GET'): Promise<Use[]> {
   const response = await fetch(url, { method });
-  expect(response.status).toBe(200);
+  expect(response.ok).toBe(true);
   return (await response.json()) as Use[];
 }
 

@@ -1,9 +1,9 @@
 import 'reflect-metadata';
-import { type DynamicModule, Module } from '@nestjs/common';
+import { Controller, type DynamicModule, Get, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { FastifyAdapter } from '@nestjs/platform-fastify';
+import { FastifyAdapter, RouteConfig } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
-import { defineReplication, type ReplicationOptions } from '@node-replicated/core';
+import { currentReplication, defineReplication, type ReplicationOptions } from '@node-replicated/core';
 import { ReplicationModule } from '@node-replicated/nest';
 import { describe, expect, test } from 'vitest';
 import { type Site, secret } from '../../node-http/test/contract/implementation.js';
@@ -197,4 +197,31 @@ test('an application without a server starts and ends', async () => {
   const context = await NestFactory.createApplicationContext(Root, quiet);
   expect(context.get(ReplicationModule, { strict: false })).toBeInstanceOf(ReplicationModule);
   await context.close();
+});
+
+describe('a route setting of Fastify', () => {
+  function openWith(rule: string): Promise<Site> {
+    class RoutesController {
+      tell(): string {
+        return currentReplication().role;
+      }
+    }
+    const { prototype } = RoutesController;
+    const descriptor = Object.getOwnPropertyDescriptor(prototype, 'tell') ?? {};
+    RouteConfig({ replication: rule })(prototype, 'tell', descriptor);
+    Get('tell')(prototype, 'tell', descriptor);
+    Controller()(RoutesController);
+    class Root {}
+    Module({ imports: [ReplicationModule.forRoot({ secret })], controllers: [RoutesController] })(Root);
+    return NestFactory.create(Root, new FastifyAdapter(), quiet).then((app) => serve(app));
+  }
+
+  test('forces the role of its route', async () => {
+    await using site = await openWith('primary');
+    expect(await ask(site, 'GET', '/tell')).toBe('primary');
+  });
+
+  test('ends the start when it cannot be used', async () => {
+    await expect(openWith('sometimes')).rejects.toMatchObject({ code: 'ERR_ROLE' });
+  });
 });

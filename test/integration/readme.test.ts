@@ -1,10 +1,11 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { type LocalCluster, startCluster } from '@node-replicated/local-cluster';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { compileExamples } from './examples.js';
 
 interface Use {
   readonly node: string;
@@ -14,25 +15,12 @@ interface Use {
 
 const root = resolve(import.meta.dirname, '../..');
 const folder = join(root, 'test/.readme');
-const block = /```ts file=(\S+)\n([\s\S]*?)```/g;
 
 let cluster: LocalCluster;
 let child: ChildProcess | undefined;
 
 beforeAll(async () => {
-  mkdirSync(folder, { recursive: true });
-  for (const [, file = '', code = ''] of readFileSync(join(root, 'README.md'), 'utf8').matchAll(block)) {
-    writeFileSync(join(folder, file), code);
-  }
-  const compilerOptions = {
-    target: 'ES2022',
-    module: 'nodenext',
-    types: ['node'],
-    strict: true,
-    outDir: 'out',
-  };
-  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.ts'] }));
-  await promisify(execFile)(join(root, 'node_modules/.bin/tsc'), ['-p', folder]);
+  await compileExamples('README.md', folder);
   cluster = await startCluster({ replicas: 2 });
   await cluster.primary.query('CREATE TABLE notes (id serial PRIMARY KEY, text text NOT NULL)');
   await cluster.waitForCatchUp();
@@ -69,6 +57,14 @@ test('the decorators of the example force their roles', async () => {
   expect(await uses(`${url}/search`, 'POST')).toMatchObject([{ role: 'replica', reason: 'forced' }]);
   expect(await uses(`${url}/cart`)).toMatchObject([{ role: 'primary', reason: 'forced' }]);
   expect(await uses(`${url}/both`)).toMatchObject([{ role: 'replica' }, { role: 'primary' }]);
+});
+
+test('the NestJS example does what the comments in it say', async () => {
+  const url = await serve('nest.js');
+  await expectNotes(url);
+  expect(await uses(`${url}/notes/count`)).toMatchObject([{ role: 'primary', reason: 'forced' }]);
+  expect(await uses(`${url}/notes/search`, 'POST')).toMatchObject([{ role: 'replica', reason: 'forced' }]);
+  expect(await uses(`${url}/notes/report`)).toMatchObject([{ role: 'primary', reason: 'override' }]);
 });
 
 test('the overrides of the example beat the HTTP method', async () => {
@@ -140,7 +136,7 @@ async function expectNotes(url: string): Promise<void> {
 
 async function uses(url: string, method = 'GET'): Promise<Use[]> {
   const response = await fetch(url, { method });
-  expect(response.status).toBe(200);
+  expect(response.ok).toBe(true);
   return (await response.json()) as Use[];
 }
 

@@ -1,3 +1,4 @@
+import type { ClusterEvents } from './cluster-events.js';
 import type { HasReached, Position } from './position.js';
 
 /** What the web side knows of a cluster. A database package registers one for each pool. */
@@ -22,6 +23,8 @@ export interface Cluster {
   shownPosition?(node: string): Promise<Position | undefined>;
   /** Tells which of two positions of this cluster reaches further. */
   readonly hasReached?: HasReached;
+  /** Where what happens to the cluster's requests is told, besides the channels of the process. */
+  readonly events?: ClusterEvents;
 }
 
 const registryKey = Symbol.for('node-replicated.clusters@1');

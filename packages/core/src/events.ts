@@ -40,6 +40,8 @@ export interface ReplicationEvents {
     readonly from: string | undefined;
     readonly to: string | undefined;
   };
+  /** From now on the cluster has no primary, so nothing can be written; or it has one again. */
+  'read-only-changed': { readonly cluster: string; readonly readOnly: boolean };
   /** Two nodes say that they are the primary on one timeline. */
   'split-brain': { readonly cluster: string; readonly nodes: readonly string[] };
 }
@@ -70,6 +72,38 @@ export interface NodeChangedEvent {
 
 /** The name of an event; its channel is called `node-replicated:<name>`. */
 export type ReplicationEventName = keyof ReplicationEvents;
+
+/** The name of an event that belongs to a cluster. */
+export type ClusterEventName = {
+  [N in ReplicationEventName]: ReplicationEvents[N] extends { readonly cluster: string } ? N : never;
+}[ReplicationEventName];
+
+/**
+ * What each event belongs to: a cluster, whose pool tells its own listeners too, or a request that no cluster has
+ * to do with. `docs/observability.md` documents each, and a test holds the two against each other.
+ */
+export const eventOrigins: {
+  readonly [N in ReplicationEventName]: N extends ClusterEventName ? 'cluster' : 'request';
+} = {
+  statement: 'cluster',
+  'pin-ignored': 'request',
+  'pin-store-failed': 'request',
+  'late-write': 'cluster',
+  'write-in-replica-scope': 'cluster',
+  'fallback-to-primary': 'cluster',
+  'dirty-release': 'cluster',
+  'node-changed': 'cluster',
+  'primary-changed': 'cluster',
+  'read-only-changed': 'cluster',
+  'split-brain': 'cluster',
+  'nodes-changed': 'cluster',
+  'discovery-failed': 'cluster',
+};
+
+/** Whether a name is that of an event which belongs to a cluster. */
+export function isClusterEvent(name: string): name is ClusterEventName {
+  return Object.hasOwn(eventOrigins, name) && eventOrigins[name as ReplicationEventName] === 'cluster';
+}
 
 const counts = new Map<ReplicationEventName, number>();
 

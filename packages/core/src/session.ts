@@ -44,6 +44,7 @@ export class Session {
   readonly #job: RoleRule | undefined;
   #revision = 0;
   #view: string | undefined;
+  #viewRule: RoleRule | undefined;
   readonly #given: Pin | undefined;
   #carried: CarriedPin | undefined;
   #carriedRead = false;
@@ -167,10 +168,15 @@ export class Session {
     return this.#save(taking);
   }
 
-  /** Says that the handler `Controller.method` serves this request: it may have an override of its own. */
-  enterView(name: string): void {
-    if (this.#view === name) return;
+  /**
+   * Says that the handler `Controller.method` serves this request: it may have an override of its own.
+   *
+   * @param rule what the handler's decorator forces, where that shall hold for all that belongs to it
+   */
+  enterView(name: string, rule?: RoleRule): void {
+    if (this.#view === name && this.#viewRule === rule) return;
     this.#view = name;
+    this.#viewRule = rule;
     this.#revision += 1;
   }
 
@@ -183,7 +189,7 @@ export class Session {
       return decide({ ...nothingKnown, forced, pin, wrote, job: this.#job });
     }
     return decide({
-      forced,
+      forced: forced ?? this.#viewRule,
       header: config.forceHeader === false ? undefined : toRole(facts.headers[config.forceHeader]),
       override: this.#findOverride(config, facts),
       pin,
@@ -200,7 +206,7 @@ export class Session {
    */
   beginWrite(cluster: Cluster, applied = false): void {
     if (this.#move().writes.begin(cluster, applied)) this.#revision += 1;
-    if (this.#headersLeft) this.#reportLateWrite(cluster.name);
+    if (this.#headersLeft) this.#reportLateWrite(cluster);
   }
 
   /** What {@link Session.beginWrite} began has ended. */
@@ -278,8 +284,10 @@ export class Session {
     return this.#override;
   }
 
-  #reportLateWrite(cluster: string): void {
-    publish('late-write', { cluster, request: this.request });
+  #reportLateWrite({ name, events }: Cluster): void {
+    const event = { cluster: name, request: this.request };
+    if (events === undefined) publish('late-write', event);
+    else events.publish('late-write', event);
   }
 }
 

@@ -28,8 +28,8 @@ export class WriteLog {
   }
 
   /** The clusters where a write is under way. */
-  get open(): readonly string[] {
-    return [...this.#writes].filter(([, { open }]) => open > 0).map(([name]) => name);
+  get open(): readonly Cluster[] {
+    return [...this.#writes.values()].filter(({ open }) => open > 0).map(({ cluster }) => cluster);
   }
 
   /**

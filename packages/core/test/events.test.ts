@@ -2,23 +2,15 @@ import { channel } from 'node:diagnostics_channel';
 import { afterEach, describe, expect, test } from 'vitest';
 import {
   eventChannel,
+  eventOrigins,
   onReplicationEvent,
   publish,
   type ReplicationEventName,
   replicationCounts,
 } from '../src/events.js';
+import { uncaughtDuring } from './uncaught.js';
 
-/** All but statements, which go straight to their channel. */
-const names: readonly Exclude<ReplicationEventName, 'statement'>[] = [
-  'pin-ignored',
-  'late-write',
-  'write-in-replica-scope',
-  'fallback-to-primary',
-  'dirty-release',
-  'node-changed',
-  'primary-changed',
-  'split-brain',
-];
+const names = Object.keys(eventOrigins) as ReplicationEventName[];
 
 const stops: (() => void)[] = [];
 afterEach(() => {
@@ -111,19 +103,6 @@ describe('the count of an event', () => {
 });
 
 describe('a listener that throws', () => {
-  /** What the process would die of while a function runs. */
-  async function uncaughtDuring(fn: () => void): Promise<readonly unknown[]> {
-    const caught: unknown[] = [];
-    const usual = process.listeners('uncaughtException');
-    process.removeAllListeners('uncaughtException');
-    process.on('uncaughtException', (error) => caught.push(error));
-    fn();
-    await new Promise((resolve) => setImmediate(resolve));
-    process.removeAllListeners('uncaughtException');
-    for (const listener of usual) process.on('uncaughtException', listener);
-    return caught;
-  }
-
   test('is not the trouble of the request: publish returns, and the other listeners hear', async () => {
     const fault = new Error('a fault of the listener');
     stops.push(

@@ -10,7 +10,7 @@ import { inWords } from './pins.js';
 import { aPin, aRequest, configWith, cookieHeader, noon } from './requests.js';
 
 /** A cluster that is at one position, and whose nodes show another. */
-function clusterAt(current: string, shown = current): Required<Cluster> {
+function clusterAt(current: string, shown = current): Required<Omit<Cluster, 'events'>> {
   return {
     name: 'main',
     readOnly: false,

@@ -7,7 +7,9 @@ import { aPin, noon } from './requests.js';
 const always = (): boolean => true;
 
 /** A cluster whose nodes show what the test says. */
-function clusterShowing(shown: Readonly<Record<string, Position | undefined>>): Required<Cluster> {
+function clusterShowing(
+  shown: Readonly<Record<string, Position | undefined>>,
+): Required<Omit<Cluster, 'events'>> {
   return {
     name: 'main',
     readOnly: false,

@@ -86,6 +86,23 @@ describe('the decision of a request', () => {
     expect(scope.decide('main')).toMatchObject({ role: 'primary', reason: 'override' });
   });
 
+  test('follows what the view forces, until another view is known', () => {
+    const config = configWith({ overrides: { 'Posts.list': 'primary' } });
+    const scope = aRequest({ config });
+    scope.session.enterView('Posts.list', { role: 'replica', maxLagMs: 5 });
+    expect(scope.decide('main')).toMatchObject({ role: 'replica', reason: 'forced', rule: { maxLagMs: 5 } });
+    scope.session.enterView('Posts.list', { role: 'primary' });
+    expect(scope.decide('main')).toMatchObject({ role: 'primary', reason: 'forced' });
+    scope.session.enterView('Posts.find');
+    expect(scope.decide('main').reason).toBe('method');
+  });
+
+  test('follows a rule of its scope before what the view forces', () => {
+    const scope = aRequest({ rule: { role: 'replica' } });
+    scope.session.enterView('Posts.list', { role: 'primary' });
+    expect(scope.decide('main')).toMatchObject({ role: 'replica', reason: 'forced' });
+  });
+
   test('changes when the request writes, for the cluster that it wrote to', () => {
     const scope = aRequest();
     expect(scope.decide('main').role).toBe('replica');

@@ -1,6 +1,17 @@
+import type { RoleRule } from '@node-replicated/core';
 import { currentScope, type RoleSwitch, runInScope, runWithSwitch } from '@node-replicated/core/adapter';
 import { type AnyFunction, takeIdentity } from './function-identity.js';
 import { isGeneratorFunction, keepInScope } from './scoped-generator.js';
+
+const forced = new WeakMap<object, RoleRule>();
+
+/**
+ * What a decorated method, or one of a decorated class, forces; undefined for any other value. For those who write
+ * an adapter of a framework in which more than the method itself belongs to a handler.
+ */
+export function forcedRule(method: object): RoleRule | undefined {
+  return forced.get(method);
+}
 
 /**
  * Returns a function that does what another does, with the role switched for the length of each call: until a
@@ -16,6 +27,8 @@ export function wrapFunction<F extends AnyFunction>(
 ): F {
   const wrapper = isGeneratorFunction(fn) ? wrapGenerator(fn, roleSwitch) : wrapCall(fn, roleSwitch);
   takeIdentity(wrapper, identity);
+  // Where a function is wrapped twice, the inner rule counts, unless the outer one locks it out.
+  forced.set(wrapper, (roleSwitch.lock ? undefined : forced.get(fn)) ?? roleSwitch.rule);
   return wrapper as F;
 }
 

@@ -1,3 +1,4 @@
+import { forcedRule } from '@node-replicated/decorators';
 import { describe, expect, test } from 'vitest';
 import { place } from './fixtures/both/place.js';
 import { inRequest } from './in-request.js';
@@ -100,6 +101,16 @@ export function classContract(fixtures: typeof import('./fixtures/both/classes.j
       jobs.on('done', () => seen.push(place()));
       jobs.emit('done');
       expect(seen).toEqual(['primary, outside']);
+    });
+
+    test('tells what its methods force, by the decorator that counts', () => {
+      const roleOf = (method: object): string | undefined => forcedRule(method)?.role;
+      expect(roleOf(posts.find)).toBe('replica');
+      expect(roleOf(posts.publish)).toBe('primary');
+      expect(roleOf(posts.list)).toBe('replica');
+      expect(roleOf(AdminPostsController.prototype.find)).toBe('primary');
+      expect(roleOf(AdminPostsController.prototype.report)).toBe('replica');
+      expect(roleOf(BaseController.prototype.list)).toBeUndefined();
     });
 
     test("restores the caller's state between its methods", () => {

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { usePrimary, useReplica } from '@node-replicated/core';
 import { currentScope } from '@node-replicated/core/adapter';
-import { UseMaster, UsePrimary, UseReplica, UseSlave } from '@node-replicated/decorators';
+import { forcedRule, UseMaster, UsePrimary, UseReplica, UseSlave } from '@node-replicated/decorators';
 import { describe, expect, test } from 'vitest';
 import { place } from './fixtures/both/place.js';
 import { inRequest } from './in-request.js';
@@ -44,6 +44,14 @@ export function methodContract(fixtures: typeof import('./fixtures/both/methods.
 
     test('beats the override map', () => {
       inRequest('GET', () => expect(runner.replica(place)).toBe('replica, forced'), { '/posts': 'primary' });
+    });
+
+    test('tells what it forces, with its conditions; where it has two decorators, what the nearest does', () => {
+      expect(forcedRule(runner.rule)).toEqual(runner.rule());
+      expect(forcedRule(runner.lockedPrimary)).toEqual({ role: 'primary' });
+      expect(forcedRule(runner.twice)?.role).toBe('replica');
+      expect(runner.twice()).toBe('replica, forced');
+      expect(forcedRule(() => undefined)).toBeUndefined();
     });
 
     test('carries its conditions to the scope', () => {

@@ -56,15 +56,27 @@ export const replication: FastifyPluginAsync<ReplicationOptions | ReplicationCon
   },
 );
 
+/**
+ * Makes the hook with which the plugin opens a request's scope, for who can run it before the hooks of all plugins,
+ * as the Nest module can. The plugin is needed all the same: it keeps the scope, and the response's position.
+ *
+ * @throws ERR_OPTION, ERR_SECRET, ERR_OVERRIDE or ERR_ROLE, naming the option
+ */
+export function replicationHook(
+  options?: ReplicationOptions | ReplicationConfig,
+): (request: FastifyRequest, reply: FastifyReply, next: (error?: Error) => void) => void {
+  const config = defineReplication(options);
+  return (request, reply, next) => openScope(config, request, reply, next);
+}
+
 /** Asynchronous, so that Fastify hands what it throws to whoever awaits the registration. */
 async function register(
   server: FastifyInstance,
   options: ReplicationOptions | ReplicationConfig,
 ): Promise<void> {
-  const config = defineReplication(options);
   server.decorateRequest('replication');
   server.decorateRequest(carried);
-  server.addHook('onRequest', (request, reply, next) => openScope(config, request, reply, next));
+  server.addHook('onRequest', replicationHook(options));
   // Hooks of others may lose the scope, so each stage enters it anew; so does the last step before a handler.
   server.addHook('preValidation', enterScope);
   server.addHook('preHandler', enterScope);
@@ -76,6 +88,7 @@ async function register(
 }
 
 function openScope(config: ReplicationConfig, request: Carrier, reply: FastifyReply, next: Done): void {
+  if (request[carried] !== undefined) return enterScope(request, reply, next);
   const scope = openRequest(config, new FastifyFacts(request), routeRule(request));
   request[carried] = scope;
   request.replication = new RequestReplication(scope);

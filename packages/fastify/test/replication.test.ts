@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers';
 import { setImmediate } from 'node:timers/promises';
 import { defineReplication, onReplicationEvent, ReplicationError } from '@node-replicated/core';
 import { runInScope } from '@node-replicated/core/adapter';
-import { replication } from '@node-replicated/fastify';
+import { replication, replicationHook } from '@node-replicated/fastify';
 import Fastify, {
   type FastifyInstance,
   type FastifyServerOptions,
@@ -40,6 +40,26 @@ describe('the plugin', () => {
     await server.register(import('@node-replicated/fastify'), defineReplication({ secret }));
     server.get('/', async (request) => request.replication.role);
     expect((await server.inject('/')).body).toBe('replica');
+  });
+
+  it('takes over a scope that its hook has opened before the hooks of others', async () => {
+    await using server = Fastify();
+    const early: unknown[] = [];
+    server.addHook('onRequest', replicationHook({ secret }));
+    server.addHook('onRequest', async () => {
+      early.push(whose(), where());
+    });
+    await server.register(replication, { secret });
+    server.get('/', async (request) => `${where()} ${request.replication.role} ${whose()}`);
+    server.post('/', { config: { replication: 'replica' } }, async () => {
+      await write();
+      return where();
+    });
+    expect((await server.inject('/')).body).toBe('replica/method replica GET /');
+    expect(early).toEqual(['GET /', 'replica/method']);
+    const written = await server.inject({ method: 'POST', url: '/' });
+    expect(written.headers['set-cookie']).toEqual(pinned);
+    expect(early.slice(2)).toEqual(['POST /', 'replica/forced']);
   });
 
   it('serves the whole server that it is registered in, and no other', async () => {

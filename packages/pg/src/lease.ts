@@ -1,4 +1,4 @@
-import { publish, type Reason } from '@node-replicated/core/adapter';
+import type { Reason } from '@node-replicated/core/adapter';
 import type pg from 'pg';
 import { type Checkout, checkoutReader, checkoutWriter } from './checkout.js';
 import { fallbackReason } from './fallback-reason.js';
@@ -180,7 +180,7 @@ export class Lease {
     }
     const fallback = link.onPrimary && decision.role === 'replica';
     const reason = fallback ? fallbackReason(decision) : decision.reason;
-    if (fallback) publish('fallback-to-primary', { cluster: cluster.name, reason });
+    if (fallback) cluster.reportFallback(reason);
     this.#note(link, job, reason);
     if (result !== undefined) job.resolve(result);
   }
@@ -191,7 +191,7 @@ export class Lease {
     if (decision.role === 'replica' && call.kind !== 'session' && call.kind !== 'begin') {
       const request = session?.request;
       if (cluster.settings.onWriteInReplicaScope === 'reject') throw writeInReplicaScope(request, call.text);
-      publish('write-in-replica-scope', { cluster: cluster.name, request });
+      cluster.events.publish('write-in-replica-scope', { cluster: cluster.name, request });
     }
     const checkout = await this.#checkoutWriter();
     await this.#unbind();
@@ -267,9 +267,7 @@ export class Lease {
 
   #giveBack(link: LeaseLink, error?: Error): void {
     this.#hooks.onUnbind(link.client);
-    link.close(error, () =>
-      publish('dirty-release', { cluster: this.#context.cluster.name, node: link.node.name }),
-    );
+    link.close(error, () => this.#context.cluster.reportDirtyRelease(link.node));
   }
 
   #end(): void {

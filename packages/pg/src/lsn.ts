@@ -51,6 +51,19 @@ export function parsePosition(position: Position): PgPosition | undefined {
   return { systemIdentifier, timeline: Number(timelineNumber), lsn: lsnNumber };
 }
 
+/**
+ * How many bytes of the log lie between two positions; 0 where the one that should be behind is ahead.
+ *
+ * @returns undefined where they are not of one history, so that the difference says nothing
+ */
+export function bytesBehind(behind: Position, ahead: Position): number | undefined {
+  const from = parsePosition(behind);
+  const to = parsePosition(ahead);
+  if (from === undefined || to === undefined) return undefined;
+  if (from.systemIdentifier !== to.systemIdentifier || from.timeline !== to.timeline) return undefined;
+  return from.lsn >= to.lsn ? 0 : Number(to.lsn - from.lsn);
+}
+
 function fromBase36(digits: string): bigint | undefined {
   if (!/^[0-9a-z]{1,13}$/.test(digits)) return undefined;
   let value = 0n;

@@ -1,6 +1,5 @@
 import { ReplicationError } from '@node-replicated/core';
-import { publish } from '@node-replicated/core/adapter';
-import { compareNodes, Discovery, systemClock } from '@node-replicated/core/cluster';
+import { type ClusterEvents, compareNodes, Discovery, systemClock } from '@node-replicated/core/cluster';
 import type { Discover } from './discover.js';
 import { isSameNode, type NodeOptions, type NodeSettings, resolveNodes } from './node-options.js';
 import type { PoolSettings } from './options.js';
@@ -19,13 +18,15 @@ export interface NodeListHooks {
 export class NodeDiscovery {
   readonly #settings: PoolSettings;
   readonly #hooks: NodeListHooks;
+  readonly #events: ClusterEvents;
   readonly #discovery: Discovery<readonly NodeOptions[]>;
   #foundAt: number | undefined;
   #error: ReplicationError | undefined;
 
-  constructor(discover: Discover, settings: PoolSettings, hooks: NodeListHooks) {
+  constructor(discover: Discover, settings: PoolSettings, events: ClusterEvents, hooks: NodeListHooks) {
     this.#settings = settings;
     this.#hooks = hooks;
+    this.#events = events;
     this.#discovery = new Discovery({
       ...settings,
       find: (signal) => discover({ signal }),
@@ -68,7 +69,11 @@ export class NodeDiscovery {
     for (const name of removed) this.#hooks.remove(name);
     for (const node of added) this.#hooks.add(node);
     if (added.length === 0 && removed.length === 0) return;
-    publish('nodes-changed', { cluster: this.#settings.name, added: added.map(({ name }) => name), removed });
+    this.#events.publish('nodes-changed', {
+      cluster: this.#settings.name,
+      added: added.map(({ name }) => name),
+      removed,
+    });
   }
 
   #fail(cause: Error): void {
@@ -79,6 +84,6 @@ export class NodeDiscovery {
       `The nodes of cluster '${name}' could not be found out: ${cause.message}`,
       { cause },
     );
-    if (!failed) publish('discovery-failed', { cluster: name, error: cause.message });
+    if (!failed) this.#events.publish('discovery-failed', { cluster: name, error: cause.message });
   }
 }

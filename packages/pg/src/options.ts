@@ -3,6 +3,7 @@ import type {
   Balancer,
   BalancerName,
   DiscoverySettings,
+  Logger,
   MonitorSettings,
 } from '@node-replicated/core/cluster';
 import type pg from 'pg';
@@ -54,6 +55,11 @@ export interface ReplicatedPoolOptions
   readonly waitForReplicaMs?: number;
   /** Connections for reads on the primary, apart from those for writes. */
   readonly primaryReads?: { /** @default the pool's `max` */ readonly max?: number };
+  /**
+   * Gets a line for each event, so many at a time: pino, or whatever has its `info`, `warn` and `error`.
+   * @default none: the pool is silent
+   */
+  readonly logger?: Logger;
 }
 
 /** The longest time that a timer of Node can wait, in ms. */
@@ -76,6 +82,7 @@ export interface PoolSettings extends MonitorSettings, DiscoverySettings {
   readonly waitMs: number;
   readonly waitForReplicaMs: number;
   readonly primaryReadsMax: number | undefined;
+  readonly logger: Logger | undefined;
 }
 
 /**
@@ -102,6 +109,7 @@ export function resolvePoolOptions(options: ReplicatedPoolOptions = {}): PoolSet
     failoverWaitMs = 5_000,
     waitForReplicaMs = 0,
     primaryReads,
+    logger,
     ...base
   } = options;
   if (typeof name !== 'string' || !clusterNamePattern.test(name)) {
@@ -127,6 +135,7 @@ export function resolvePoolOptions(options: ReplicatedPoolOptions = {}): PoolSet
   requireNumber('waitForReplicaMs', waitForReplicaMs, 0, longestTimer);
   if (primaryReads?.max !== undefined)
     requireNumber('primaryReads.max', primaryReads.max, 1, Number.MAX_SAFE_INTEGER);
+  if (logger !== undefined) requireLogger(logger);
   const poolConfig = { ...base, password: options.password };
   return Object.freeze({
     name,
@@ -142,11 +151,18 @@ export function resolvePoolOptions(options: ReplicatedPoolOptions = {}): PoolSet
     waitMs: Math.min(failoverWaitMs, base.connectionTimeoutMillis || failoverWaitMs),
     waitForReplicaMs,
     primaryReadsMax: primaryReads?.max,
+    logger,
   });
 }
 
 function requireNumber(name: string, value: unknown, least: number, most: number): void {
   if (typeof value !== 'number' || !(value >= least && value <= most)) {
     throw badOption(name, `must be a number from ${least} to ${most}`);
+  }
+}
+
+function requireLogger(logger: Logger): void {
+  for (const level of ['info', 'warn', 'error'] as const) {
+    if (typeof logger?.[level] !== 'function') throw badOption('logger', `must have a function ${level}`);
   }
 }

@@ -2,12 +2,15 @@ import { ReplicationError } from '@node-replicated/core';
 import {
   type Cluster,
   type Decision,
+  type Reason,
   registerCluster,
   requiresPosition,
 } from '@node-replicated/core/adapter';
 import {
+  ClusterEvents,
   ClusterWatcher,
   createBalancer,
+  EventLog,
   type HasReached,
   type NodeDescription,
   type Position,
@@ -23,12 +26,16 @@ import type { NodeSettings } from './node-options.js';
 import type { PoolSettings } from './options.js';
 import type { PoolEvents } from './pool-events.js';
 import { ReaderChoice } from './reader-choice.js';
+import { noStatements, type StatementCounts } from './statement-counts.js';
 
 /** The nodes of one cluster, who of them is what, and which one serves next. */
 export class PgCluster implements Cluster {
   readonly name: string;
   readonly settings: PoolSettings;
   readonly hasReached: HasReached = hasReached;
+  readonly events: ClusterEvents = new ClusterEvents();
+  /** How many statements have run, by their reasons. */
+  readonly statements: StatementCounts = noStatements();
   /** Chooses which node serves a read. */
   readonly readers: ReaderChoice;
   readonly #nodes = new Map<string, PgNode>();
@@ -36,22 +43,26 @@ export class PgCluster implements Cluster {
   readonly #leaving = new Set<PgNode>();
   readonly #watcher: ClusterWatcher;
   readonly #discovery: NodeDiscovery | undefined;
-  readonly #events: PoolEvents;
+  readonly #poolEvents: PoolEvents;
   readonly #position: SharedTask<Position | undefined>;
   readonly #unregister: () => void;
+  readonly #log: EventLog | undefined;
   #primary: PgNode | undefined;
   #presumed: PgNode | undefined;
   #replicas: readonly PgNode[] = [];
   #closing: Promise<unknown>[] = [];
 
-  constructor(settings: PoolSettings, events: PoolEvents) {
+  constructor(settings: PoolSettings, poolEvents: PoolEvents) {
     this.name = settings.name;
     this.settings = settings;
-    this.#events = events;
+    this.#poolEvents = poolEvents;
     const balance = createBalancer(settings.balance, systemClock.random);
+    const { logger } = settings;
+    this.#log = logger && new EventLog(logger, settings.name, this.events, systemClock);
     this.#watcher = new ClusterWatcher({
       ...settings,
       cluster: settings.name,
+      events: this.events,
       nodes: settings.nodes.map((node) => this.#make(node)),
       hasReached,
       clock: systemClock,
@@ -69,7 +80,7 @@ export class PgCluster implements Cluster {
       this.#primary?.prober.writtenPosition(settings.probeTimeoutMs),
     );
     if (settings.discover !== undefined) {
-      this.#discovery = new NodeDiscovery(settings.discover, settings, {
+      this.#discovery = new NodeDiscovery(settings.discover, settings, this.events, {
         known: () => [...this.#nodes.values()].map((node) => node.settings),
         add: (node) => this.#watcher.add(this.#make(node)),
         remove: (name) => this.#remove(name),
@@ -105,7 +116,7 @@ export class PgCluster implements Cluster {
 
   /** Whether every node has been looked at and none of them is a primary that may be written to. */
   get readOnly(): boolean {
-    return this.#primary === undefined && this.#watcher.settled;
+    return this.#watcher.readOnly;
   }
 
   /** The primary, or undefined when there is none just now. */
@@ -157,6 +168,16 @@ export class PgCluster implements Cluster {
     return this.#watcher.suspect(node.name);
   }
 
+  /** A read that was meant for a replica has run on the primary. */
+  reportFallback(reason: Reason): void {
+    this.events.publish('fallback-to-primary', { cluster: this.name, reason });
+  }
+
+  /** A client was released inside a transaction. */
+  reportDirtyRelease({ name }: PgNode): void {
+    this.events.publish('dirty-release', { cluster: this.name, node: name });
+  }
+
   noPrimary(): ReplicationError {
     const { splitBrain } = this.#watcher.topology;
     if (splitBrain.length > 0) {
@@ -191,6 +212,7 @@ export class PgCluster implements Cluster {
     this.#unregister();
     this.#discovery?.close();
     this.#watcher.close();
+    this.#log?.close();
     await Promise.all([...this.#nodes.values()].map((node) => node.close()));
     await Promise.all(this.#closing);
   }
@@ -217,8 +239,8 @@ export class PgCluster implements Cluster {
   #make(settings: NodeSettings): PgNode {
     const node = new PgNode(settings, this.settings, {
       newestTimeline: () => this.#watcher.topology.timeline,
-      onPool: (pool) => this.#events.relay(pool),
-      onPoolGone: (pool) => this.#events.forget(pool),
+      onPool: (pool) => this.#poolEvents.relay(pool),
+      onPoolGone: (pool) => this.#poolEvents.forget(pool),
     });
     this.#nodes.set(node.name, node);
     return node;

@@ -1,4 +1,6 @@
-import { currentScope, outsideDecision } from '@node-replicated/core/adapter';
+import type { ReplicationEvents } from '@node-replicated/core';
+import { badOption, currentScope, outsideDecision } from '@node-replicated/core/adapter';
+import { type ClusterEventName, isClusterEvent } from '@node-replicated/core/cluster';
 import pg from 'pg';
 import { checkoutWriter } from './checkout.js';
 import { callUser } from './connection-use.js';
@@ -155,6 +157,21 @@ export class ReplicatedPool extends pg.Pool {
   /** What is known of the cluster, and what the pool is doing: a plain JSON snapshot. */
   status(): PoolStatus {
     return statusOf(this.#cluster);
+  }
+
+  /**
+   * Listens to one kind of event of this pool alone; `onReplicationEvent()` listens to all pools. What a listener
+   * throws reaches nobody but `process.on('uncaughtException')`.
+   *
+   * @returns a function that stops listening
+   * @throws ERR_OPTION when there is no such event
+   */
+  onReplicationEvent<N extends ClusterEventName>(
+    name: N,
+    listener: (payload: ReplicationEvents[N]) => void,
+  ): () => void {
+    if (!isClusterEvent(name)) throw badOption('name', `${String(name)} is no event of a pool`);
+    return this.#cluster.events.on(name, listener);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,11 +1,5 @@
 import type { Durability } from '@node-replicated/core';
-import {
-  outsideDecision,
-  publish,
-  type Reason,
-  type Scope,
-  type Session,
-} from '@node-replicated/core/adapter';
+import { outsideDecision, type Reason, type Scope, type Session } from '@node-replicated/core/adapter';
 import { type Checkout, checkoutWriter, checkoutWriterElsewhere } from './checkout.js';
 import { finishUse, sendStatement } from './connection-use.js';
 import { fallbackReason } from './fallback-reason.js';
@@ -113,7 +107,7 @@ export class StatementRun {
     const fallback = onPrimary && this.#decision.role === 'replica';
     if (onPrimary && mayHaveWritten(result, node.provenReadOnly)) this.#countWrite();
     const reason = fallback ? fallbackReason(this.#decision) : this.#decision.reason;
-    if (fallback) publish('fallback-to-primary', { cluster: this.#context.cluster.name, reason });
+    if (fallback) this.#context.cluster.reportFallback(reason);
     this.#note(node, onPrimary, reason, 'reader');
     this.#succeed(result);
   }
@@ -157,7 +151,7 @@ export class StatementRun {
       if (cluster.settings.onWriteInReplicaScope === 'reject') {
         return this.fail(writeInReplicaScope(request, this.#call.text));
       }
-      publish('write-in-replica-scope', { cluster: cluster.name, request });
+      cluster.events.publish('write-in-replica-scope', { cluster: cluster.name, request });
     }
     this.#write('write');
   }
@@ -226,7 +220,7 @@ export class StatementRun {
   }
 
   #reportDirty(node: PgNode): void {
-    publish('dirty-release', { cluster: this.#context.cluster.name, node: node.name });
+    this.#context.cluster.reportDirtyRelease(node);
   }
 
   #failUnknown(node: PgNode, cause: unknown): void {

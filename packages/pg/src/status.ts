@@ -1,6 +1,8 @@
-import type { NodeState } from '@node-replicated/core/cluster';
+import type { CountedEventName, NodeDescription, NodeState } from '@node-replicated/core/cluster';
+import { bytesBehind } from './lsn.js';
 import type { PoolCounts } from './node.js';
 import type { PgCluster } from './pg-cluster.js';
+import type { StatementCounts } from './statement-counts.js';
 
 /** What `pool.status()` tells: plain JSON, without secrets. */
 export interface PoolStatus {
@@ -12,6 +14,10 @@ export interface PoolStatus {
   /** Nodes that all say they are the primary. */
   readonly splitBrain: readonly string[];
   readonly nodes: readonly NodeStatus[];
+  /** How many statements have run since the pool was made, by the reason that they ran where they did. */
+  readonly statements: Readonly<StatementCounts>;
+  /** How often each event has happened since then; one that is missing has not. */
+  readonly events: Readonly<Partial<Record<CountedEventName, number>>>;
   /** How discovery is getting on; null where the nodes were named. */
   readonly discovery: DiscoveryStatus | null;
 }
@@ -29,6 +35,11 @@ export interface NodeStatus {
   readonly state: NodeState;
   /** How far behind the primary, in ms; null, as the rest, when it is not known, or the node is down. */
   readonly lagMs: number | null;
+  /**
+   * How many bytes of the primary's log it had not replayed, as its last probe and the primary's show; null as above,
+   * and on another timeline than the primary.
+   */
+  readonly lagBytes: number | null;
   readonly roundTripMs: number | null;
   readonly timeline: number | null;
   readonly streaming: boolean | null;
@@ -55,6 +66,8 @@ export function statusOf(cluster: PgCluster): PoolStatus {
     readOnly: cluster.readOnly,
     primary: topology.primary?.node ?? null,
     splitBrain: topology.splitBrain.map(({ node }) => node),
+    statements: { ...cluster.statements },
+    events: cluster.events.counts,
     nodes: cluster.descriptions.map((seen) => {
       const node = cluster.nodes.get(seen.node);
       return {
@@ -62,6 +75,7 @@ export function statusOf(cluster: PgCluster): PoolStatus {
         role: seen.role,
         state: seen.state,
         lagMs: (seen.state === 'down' ? undefined : seen.lagMs) ?? null,
+        lagBytes: lagBytes(seen, topology.primary) ?? null,
         roundTripMs: (seen.state === 'down' ? undefined : seen.roundTripMs) ?? null,
         timeline: seen.timeline ?? null,
         streaming: (seen.state === 'down' ? undefined : seen.streaming) ?? null,
@@ -73,6 +87,12 @@ export function statusOf(cluster: PgCluster): PoolStatus {
     }),
     discovery: cluster.discovery?.status ?? null,
   };
+}
+
+function lagBytes(seen: NodeDescription, primary: NodeDescription | undefined): number | undefined {
+  if (seen.state === 'down' || seen.position === undefined || primary?.position === undefined)
+    return undefined;
+  return bytesBehind(seen.position, primary.position);
 }
 
 const noConnections: PoolCounts = { total: 0, idle: 0, waiting: 0 };

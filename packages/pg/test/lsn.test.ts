@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { endOfLastRecord, formatPosition, hasReached, parseLsn, parsePosition } from '../src/lsn.js';
+import {
+  bytesBehind,
+  endOfLastRecord,
+  formatPosition,
+  hasReached,
+  parseLsn,
+  parsePosition,
+} from '../src/lsn.js';
 
 const highest = (1n << 64n) - 1n;
 
@@ -127,5 +134,24 @@ describe('hasReached', () => {
       expect(hasReached(position(a), position(b))).toBe(a >= b);
       expect(hasReached(position(b), position(a))).toBe(b >= a);
     }
+  });
+});
+
+describe('bytesBehind', () => {
+  it('is the difference of two positions of one history', () => {
+    expect(bytesBehind(position(100n), position(350n))).toBe(250);
+    expect(bytesBehind(position(0xffff_ffffn), position(0x1_0000_0000n))).toBe(1);
+  });
+
+  it('is 0 where the one that should be behind was seen later, and is ahead', () => {
+    expect(bytesBehind(position(350n), position(100n))).toBe(0);
+    expect(bytesBehind(position(7n), position(7n))).toBe(0);
+  });
+
+  it('is not known between two timelines, two systems, or what are no positions', () => {
+    expect(bytesBehind(position(100n, 1), position(350n, 2))).toBeUndefined();
+    expect(bytesBehind(position(100n, 1, 7n), position(350n, 1, 8n))).toBeUndefined();
+    expect(bytesBehind('nonsense', position(350n))).toBeUndefined();
+    expect(bytesBehind(position(100n), 'nonsense')).toBeUndefined();
   });
 });

@@ -62,6 +62,9 @@ describe('an option that cannot be used is ERR_OPTION, naming it', () => {
     ['connectionString', { primary: 'postgresql://[' }],
     ['primaryReads.max', { primaryReads: { max: 0 } }],
     ['primaryReads.max', { primaryReads: { max: '5' as never } }],
+    ['logger', { logger: null as never }],
+    ['logger', { logger: (() => undefined) as never }],
+    ['logger', { logger: { info: () => undefined, warn: () => undefined } as never }],
   ];
 
   it.each(bad)('%s: %j', (name, options) => {

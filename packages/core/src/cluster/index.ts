@@ -1,4 +1,8 @@
 /** The engine-neutral part of watching a cluster: for those who write a database package. */
+
+export { ClusterEvents, type CountedEventName } from '../cluster-events.js';
+export { EventLog, type Logger } from '../event-log.js';
+export { type ClusterEventName, isClusterEvent } from '../events.js';
 export type { HasReached, Position } from '../position.js';
 export { type Balanced, type Balancer, type BalancerName, createBalancer } from './balancer.js';
 export { type Clock, systemClock, type Timer } from './clock.js';

@@ -1,4 +1,4 @@
-import { publish } from '../events.js';
+import { ClusterEvents } from '../cluster-events.js';
 import type { HasReached } from '../position.js';
 import type { Clock } from './clock.js';
 import { LagHistory } from './lag-history.js';
@@ -15,6 +15,8 @@ export interface Watchable {
 export interface WatcherOptions extends MonitorSettings {
   /** The cluster's name, for events. */
   readonly cluster: string;
+  /** Where they are told. @default the channels of the process alone */
+  readonly events?: ClusterEvents;
   /** The nodes that are known from the start. */
   readonly nodes: readonly Watchable[];
   /** The lag, in ms, from which on a replica is not read from. */
@@ -32,6 +34,7 @@ export class ClusterWatcher {
   /** Monitors of nodes that were removed and are still in use, each with who wants to know what it sees. */
   readonly #leaving = new Map<NodeMonitor, (description: NodeDescription) => void>();
   readonly #lag: LagHistory;
+  readonly #events: ClusterEvents;
   readonly #waiting = new Set<() => void>();
   #topology = emptyTopology;
   /** The node whose positions the lag is measured by. */
@@ -39,11 +42,13 @@ export class ClusterWatcher {
   #started: Promise<void> = Promise.resolve();
   #looking = false;
   #settled = false;
+  #toldReadOnly = false;
   #closed = false;
 
   constructor(options: WatcherOptions) {
     this.#options = options;
     this.#lag = new LagHistory(options.hasReached);
+    this.#events = options.events ?? new ClusterEvents();
     for (const node of options.nodes) this.#monitors.set(node.name, this.#monitor(node));
   }
 
@@ -61,6 +66,11 @@ export class ClusterWatcher {
     return this.#settled;
   }
 
+  /** Whether there is no primary that may be written to, although every node has been looked at. */
+  get readOnly(): boolean {
+    return this.#settled && this.#topology.primary === undefined;
+  }
+
   /**
    * Begins to watch, and settles once every node has been looked at. Nodes that were slow, or whose lag could not
    * be told before the primary was seen, are looked at twice.
@@ -70,6 +80,7 @@ export class ClusterWatcher {
   start(found?: Promise<void>): Promise<void> {
     this.#started = this.#begin(found).finally(() => {
       this.#settled = true;
+      this.#publishReadOnly();
       this.#tellWaiting();
     });
     return this.#started;
@@ -224,18 +235,27 @@ export class ClusterWatcher {
     if (next.state === previous.state && next.role === previous.role) return;
     const { node, role, error } = next;
     const [from, to] = [previous.state, next.state];
-    publish('node-changed', { cluster: this.#options.cluster, node, from, to, role, error: error?.message });
+    const { cluster } = this.#options;
+    this.#events.publish('node-changed', { cluster, node, from, to, role, error: error?.message });
   }
 
   #publishChanges(before: Topology): void {
     const { cluster } = this.#options;
     const { primary, splitBrain } = this.#topology;
     if (primary?.node !== before.primary?.node) {
-      publish('primary-changed', { cluster, from: before.primary?.node, to: primary?.node });
+      this.#events.publish('primary-changed', { cluster, from: before.primary?.node, to: primary?.node });
     }
     if (splitBrain.length > 0 && before.splitBrain.length === 0) {
-      publish('split-brain', { cluster, nodes: splitBrain.map(({ node }) => node) });
+      this.#events.publish('split-brain', { cluster, nodes: splitBrain.map(({ node }) => node) });
     }
+    this.#publishReadOnly();
+  }
+
+  #publishReadOnly(): void {
+    const { readOnly } = this;
+    if (readOnly === this.#toldReadOnly || this.#closed) return;
+    this.#toldReadOnly = readOnly;
+    this.#events.publish('read-only-changed', { cluster: this.#options.cluster, readOnly });
   }
 
   #tellWaiting(): void {

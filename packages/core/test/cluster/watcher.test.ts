@@ -23,13 +23,13 @@ interface Watched<Names extends string> {
   readonly topologies: readonly Topology[];
 }
 
-/** Watches the nodes `a`, a primary at position 10, and `b`, its replica; or those that the test brings. */
-async function watch<Names extends string = 'a' | 'b'>(
+/** A watcher of the nodes `a`, a primary at position 10, and `b`, its replica; or those that the test brings. */
+function unstarted<Names extends string = 'a' | 'b'>(
   nodes = {
     a: new FakeNode(observed({ role: 'primary', position: '10' })),
     b: new FakeNode(observed({ position: '10' })),
   } as Record<Names, FakeNode>,
-): Promise<Watched<Names>> {
+): Watched<Names> {
   const clock = new VirtualClock();
   const topologies: Topology[] = [];
   const watcher = new ClusterWatcher({
@@ -45,8 +45,16 @@ async function watch<Names extends string = 'a' | 'b'>(
     onTopology: (topology) => topologies.push(topology),
   });
   stops.push(() => watcher.close());
-  await watcher.start();
   return { clock, nodes, watcher, topologies };
+}
+
+/** The same, once it has looked at each of them. */
+async function watch<Names extends string = 'a' | 'b'>(
+  nodes?: Record<Names, FakeNode>,
+): Promise<Watched<Names>> {
+  const watched = unstarted(nodes);
+  await watched.watcher.start();
+  return watched;
 }
 
 function at(watcher: ClusterWatcher, name: string) {
@@ -161,6 +169,46 @@ describe('another primary', () => {
     nodes.b.shows = observed({ role: 'primary', systemIdentifier: 'theirs', timeline: 9 });
     await clock.pass(5_000);
     expect([watcher.topology.primary?.node, watcher.topology.timeline]).toEqual(['a', 1]);
+  });
+});
+
+describe('a cluster without a primary', () => {
+  test('is told once as read-only, and once when it has a primary again', async () => {
+    const changes = heard('read-only-changed');
+    const { clock, nodes, watcher } = await watch();
+    expect([changes, watcher.readOnly]).toEqual([[], false]);
+    nodes.a.shows = new Refused('nobody listens');
+    await clock.pass(5_000);
+    expect([changes, watcher.readOnly]).toEqual([[{ cluster: 'main', readOnly: true }], true]);
+    nodes.b.shows = observed({ role: 'primary', position: '11', timeline: 2 });
+    await clock.pass(5_000);
+    expect(watcher.readOnly).toBe(false);
+    expect(changes).toEqual([
+      { cluster: 'main', readOnly: true },
+      { cluster: 'main', readOnly: false },
+    ]);
+  });
+
+  test('is read-only as soon as every node has been looked at', async () => {
+    const changes = heard('read-only-changed');
+    const { watcher } = await watch({ a: new FakeNode(observed()) });
+    expect([changes, watcher.readOnly]).toEqual([[{ cluster: 'main', readOnly: true }], true]);
+  });
+
+  test('of a split brain is read-only too', async () => {
+    const { clock, nodes, watcher } = await watch();
+    const changes = heard('read-only-changed');
+    nodes.b.shows = observed({ role: 'primary', position: '11' });
+    await clock.pass(1_000);
+    expect([changes, watcher.readOnly]).toEqual([[{ cluster: 'main', readOnly: true }], true]);
+  });
+
+  test('that is closed before it has looked at every node is told nothing of', async () => {
+    const changes = heard('read-only-changed');
+    const { watcher } = unstarted();
+    watcher.close();
+    await watcher.start();
+    expect([watcher.settled, changes]).toEqual([true, []]);
   });
 });
 

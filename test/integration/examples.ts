@@ -1,0 +1,41 @@
+import { execFile } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+
+const root = resolve(import.meta.dirname, '../..');
+const block = /```ts file=(\S+)\n([\s\S]*?)```/g;
+
+/**
+ * Compiles the examples of a page, which are its blocks of TypeScript that have a file name.
+ *
+ * @param page its path from the root
+ * @returns the folder of the compiled files
+ */
+export async function compileExamples(page: string, folder: string): Promise<string> {
+  mkdirSync(folder, { recursive: true });
+  for (const [, file = '', code = ''] of readFileSync(join(root, page), 'utf8').matchAll(block)) {
+    writeFileSync(join(folder, file), code);
+  }
+  const compilerOptions = {
+    target: 'ES2022',
+    lib: ['ES2023', 'ESNext.Disposable'],
+    module: 'nodenext',
+    types: ['node'],
+    strict: true,
+    outDir: 'out',
+  };
+  await compile(folder, { compilerOptions, include: ['*.ts'], exclude: ['nest*.ts'] });
+  if (existsSync(join(folder, 'nest.ts'))) {
+    await compile(folder, { compilerOptions: { ...compilerOptions, ...asInNest }, include: ['nest.ts'] });
+  }
+  return join(folder, 'out');
+}
+
+/** The settings of an application of Nest. */
+const asInNest = { experimentalDecorators: true, emitDecoratorMetadata: true, skipLibCheck: true } as const;
+
+async function compile(folder: string, project: object): Promise<void> {
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(project));
+  await promisify(execFile)(join(root, 'node_modules/.bin/tsc'), ['-p', folder]);
+}

@@ -1,7 +1,7 @@
 import { Socket } from 'node:net';
 import type pg from 'pg';
 import { expect } from 'vitest';
-import { failureOf } from '../integration/stage.js';
+import { failureOf, within } from '../integration/stage.js';
 import type { Declare } from './implementation.js';
 
 /** The options that a pool hands on to its connections. */
@@ -47,10 +47,10 @@ export function settingsContract(it: Declare): void {
   it('a query_timeout of one statement ends the wait for it; then its client can be released', async (open) => {
     const pool = await open({ max: 1 });
     const client = await pool.connect();
-    const config = { text: 'SELECT pg_sleep(20)', query_timeout: 100 };
+    const config = { text: 'SELECT pg_sleep(60)', query_timeout: 100 };
     expect((await failureOf(client.query(config))).message).toBe('Query read timeout');
     client.release();
-    await pool.end();
+    await within(10_000, 'the end', pool.end());
   });
 
   it('idle_in_transaction_session_timeout ends a session that forgets its transaction', async (open) => {

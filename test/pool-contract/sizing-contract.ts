@@ -24,6 +24,18 @@ export function sizingContract(it: Declare): void {
     expect(counts(pool)).toEqual([1, 1, 0]);
   });
 
+  it('a client that is released in the callback of its statement is idle at once', async (open) => {
+    const pool = await open();
+    const client = await pool.connect();
+    const seen = await new Promise((resolve) => {
+      client.query('SELECT 1', () => {
+        client.release();
+        resolve(counts(pool));
+      });
+    });
+    expect(seen).toEqual([1, 1, 0]);
+  });
+
   it('never has more connections than max, whoever waits', async (open) => {
     const pool = await open({ max: 3, application_name: 'at most three' });
     let most = 0;

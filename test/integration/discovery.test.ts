@@ -81,6 +81,19 @@ describe('a pool that discovers its nodes', () => {
       });
     });
 
+    it('lets a leased client read on from another one', async () => {
+      const stage = await discovered([cluster.primary, first]);
+      await duringGet(async () => {
+        const client = await stage.pool.connect();
+        expect((await where(client)).port).toBe(first.serverPort);
+        stage.next = [cluster.primary, second].map(found);
+        await stage.knows('primary', 'replica-2');
+        expect((await where(client)).port).toBe(second.serverPort);
+        await stage.hasLeft(first);
+        client.release();
+      });
+    });
+
     it('lets a transaction on it go on, the primary included, until there is another primary', async () => {
       const stage = await discovered(cluster.nodes);
       const client = await stage.pool.connect();

@@ -112,7 +112,8 @@ export class ReaderChoice {
   }
 
   /** Whether a node whose reader a lease holds will do for another statement. */
-  suits({ isPrimary, replayed }: PgNode, decision: Decision): boolean {
+  suits({ isPrimary, replayed, hasLeft }: PgNode, decision: Decision): boolean {
+    if (hasLeft) return false;
     if (isPrimary) return true;
     if (decision.role === 'primary') return false;
     const { position } = decision;

@@ -204,20 +204,31 @@ describe('a pool that discovers its nodes', () => {
     });
   });
 
-  it('looks soon after a loss, however long its interval is', async () => {
+  it('looks soon after a loss, however long its interval is, and once', async () => {
     const stage = await discovered([cluster.primary, first], { discoverIntervalMs: 600_000 });
+    await stage.isCalm();
     stage.next = cluster.nodes.map(found);
-    await first.kill();
-    await eventually('it knows the other one', () => stage.names.includes('replica-2'));
+    const failures = await heard('node-changed', async () => {
+      await first.kill();
+      await eventually('it knows the other one', () => stage.names.includes('replica-2'));
+      // It is tried again and again, which is no news.
+      await eventually('it was tried again', () => stage.pool.status().nodes[1]?.state === 'connecting');
+      await eventually('it is down still', () => stage.pool.status().nodes[1]?.state === 'down');
+    });
+    expect(failures.filter(({ node, to }) => node === 'replica-1' && to === 'down').length).toBeGreaterThan(
+      1,
+    );
+    expect(stage.looks).toBe(3);
   });
 
   it('looks again and again while there is no primary', async () => {
     const stage = await discovered([cluster.primary, first], { discoverIntervalMs: 600_000 });
-    const { looks } = stage;
+    await stage.isCalm();
     stage.next = cluster.replicas.map(found);
     await first.kill();
     await eventually('the primary is gone', () => stage.pool.status().primary === null);
-    await eventually('it has looked on', () => stage.looks > looks + 2);
+    // One look for each of the two losses, and more.
+    await eventually('it has looked on', () => stage.looks > 2 + 3);
     stage.next = cluster.nodes.map(found);
     await stage.pool.query(insert('found again'));
   });

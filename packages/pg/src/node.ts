@@ -49,6 +49,7 @@ export class PgNode implements Balanced, Selectable {
   /** Pools that nobody takes a connection from any more, until the last one has come back. */
   readonly #retired = new Map<SessionPool, Promise<void>>();
   #hasLeft = false;
+  #isDown = false;
 
   constructor(own: NodeSettings, settings: PoolSettings, hooks: NodeHooks) {
     const { name, config } = own;
@@ -76,7 +77,7 @@ export class PgNode implements Balanced, Selectable {
    * Takes over what was seen of the node. When it stops to answer its probes, what it was asked is asked elsewhere,
    * or fails.
    *
-   * @returns whether it has just stopped
+   * @returns whether it was not known yet that it does not answer
    */
   observe(description: NodeDescription): boolean {
     if (description === this.#description) return false;
@@ -84,9 +85,12 @@ export class PgNode implements Balanced, Selectable {
     this.#description = description;
     this.replayed = description.position;
     this.lagMs = description.lagMs;
-    const stopped = answered && description.state === 'down';
-    if (stopped) this.#sever();
-    return stopped;
+    if (description.state === 'connecting') return false;
+    const isDown = description.state === 'down';
+    if (isDown && answered) this.#sever();
+    const isNews = isDown && !this.#isDown;
+    this.#isDown = isDown;
+    return isNews;
   }
 
   /** A position at or after everything that the node has shown by now: asked once for all who wait. */

@@ -67,6 +67,11 @@ export class Discovered implements AsyncDisposable {
     });
   }
 
+  /** Waits until it has looked a second time, as it does while it has not found a primary yet. */
+  async isCalm(): Promise<void> {
+    await eventually('it has looked twice', () => this.looks === 2);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.pool.ending) await this.pool.end();
   }

@@ -1,3 +1,4 @@
+import { onReplicationEvent } from '@node-replicated/core';
 import { type LocalCluster, type LocalNode, startCluster } from '@node-replicated/local-cluster';
 import type { NodeOptions } from '@node-replicated/pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -78,6 +79,19 @@ describe('a pool that discovers its nodes', () => {
         stage.next = [cluster.primary, second].map(found);
         await stage.knows('primary', 'replica-2');
         expect((await where(stage.pool)).port).toBe(second.serverPort);
+      });
+    });
+
+    it('lets a leased client read on from another one', async () => {
+      const stage = await discovered([cluster.primary, first]);
+      await duringGet(async () => {
+        const client = await stage.pool.connect();
+        expect((await where(client)).port).toBe(first.serverPort);
+        stage.next = [cluster.primary, second].map(found);
+        await stage.knows('primary', 'replica-2');
+        expect((await where(client)).port).toBe(second.serverPort);
+        await stage.hasLeft(first);
+        client.release();
       });
     });
 
@@ -191,20 +205,29 @@ describe('a pool that discovers its nodes', () => {
     });
   });
 
-  it('looks soon after a loss, however long its interval is', async () => {
+  it('looks soon after a loss, however long its interval is, and once', async () => {
     const stage = await discovered([cluster.primary, first], { discoverIntervalMs: 600_000 });
+    await stage.isCalm();
     stage.next = cluster.nodes.map(found);
+    let failures = 0;
+    const stopListening = onReplicationEvent('node-changed', ({ node, to }) => {
+      if (node === 'replica-1' && to === 'down') failures += 1;
+    });
     await first.kill();
     await eventually('it knows the other one', () => stage.names.includes('replica-2'));
+    await eventually('the lost one was tried again, which is no news', () => failures > 2);
+    stopListening();
+    expect(stage.looks).toBe(3);
   });
 
   it('looks again and again while there is no primary', async () => {
     const stage = await discovered([cluster.primary, first], { discoverIntervalMs: 600_000 });
-    const { looks } = stage;
+    await stage.isCalm();
     stage.next = cluster.replicas.map(found);
     await first.kill();
     await eventually('the primary is gone', () => stage.pool.status().primary === null);
-    await eventually('it has looked on', () => stage.looks > looks + 2);
+    // One look for each of the two losses, and more.
+    await eventually('it has looked on', () => stage.looks > 2 + 3);
     stage.next = cluster.nodes.map(found);
     await stage.pool.query(insert('found again'));
   });

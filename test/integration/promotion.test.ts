@@ -4,6 +4,7 @@ import { runWithReplication, usePrimary } from '@node-replicated/core';
 import { type LocalCluster, type LocalNode, startCluster } from '@node-replicated/local-cluster';
 import { ReplicatedPool } from '@node-replicated/pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Discovered, found } from './discovery-stage.js';
 import {
   duringGet,
   duringPost,
@@ -73,6 +74,21 @@ describe('a promotion', () => {
       },
       5_000,
     );
+  });
+
+  it('takes a transaction from a primary that has left the list of nodes', async () => {
+    const stage = new Discovered(cluster.nodes.map(found));
+    await stage.knows(...cluster.nodes.map(({ name }) => name));
+    const client = await stage.pool.connect();
+    await client.query('BEGIN');
+    stage.next = cluster.replicas.map(found);
+    await stage.knows('replica-1', 'replica-2');
+    await client.query(insert('never committed'));
+    await first.promote();
+    await eventually('the new one is known', () => stage.pool.status().primary === 'replica-1');
+    await expect(client.query('COMMIT')).rejects.toMatchObject({ code: 'ERR_NOT_PRIMARY' });
+    client.release();
+    await within(10_000, 'the end', stage.pool.end());
   });
 
   it('is not forgotten by a replica that has followed it and loses it', async () => {

@@ -82,12 +82,16 @@ describe('the process table', () => {
       row(13, 12, 'sh -c archive'),
       row(14, 1, 'postgres: node-replicated-a/replica-1: startup'),
       row(15, 1, '/x/initdb -D /tmp/node-replicated-a/primary'),
+      row(16, 1, '/usr/bin/etcd --data-dir /tmp/node-replicated-a/etcd'),
+      row(17, 1, '/usr/bin/python3 /usr/bin/patroni /tmp/node-replicated-a/pg-1.json'),
+      row(18, 1, '/usr/lib/postgresql/15/bin/pg_basebackup --pgdata=/tmp/node-replicated-a/pg-2'),
+      row(19, 1, '/usr/bin/python3 /usr/bin/patroni /tmp/node-replicated-b/pg-1.json'),
       row(20, 1, 'tail -f /tmp/node-replicated-a/primary.log'),
       row(21, 1, 'postgres: node-replicated-b/primary: walwriter'),
       row(22, 1, 'vim postgres node-replicated-a'),
     ];
     const found = serverProcesses('node-replicated-a', all).map(({ pid }) => pid);
-    expect(found.sort()).toEqual([10, 11, 12, 13, 14, 15]);
+    expect(found.sort()).toEqual([10, 11, 12, 13, 14, 15, 16, 17, 18]);
   });
 
   it('knows the shared memory of a server from its pid file', () => {

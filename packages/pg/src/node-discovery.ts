@@ -43,7 +43,7 @@ export class NodeDiscovery {
   }
 
   get status(): DiscoveryStatus {
-    const foundMsAgo = this.#foundAt === undefined ? null : systemClock.now() - this.#foundAt;
+    const foundMsAgo = this.#foundAt === undefined ? null : Math.round(systemClock.now() - this.#foundAt);
     return { foundMsAgo, error: this.#error?.message ?? null };
   }
 

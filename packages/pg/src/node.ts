@@ -48,8 +48,9 @@ export class PgNode implements Balanced, Selectable {
   #reader: SessionPool | undefined;
   #writer: SessionPool | undefined;
   /** Pools that nobody takes a connection from any more, until the last one has come back. */
-  readonly #retired = new Set<SessionPool>();
-  #left = false;
+  readonly #retired = new Map<SessionPool, Promise<void>>();
+  #hasLeft = false;
+  #isDown = false;
 
   constructor(own: NodeSettings, settings: PoolSettings, hooks: NodeHooks) {
     const { name, config, address } = own;
@@ -78,7 +79,7 @@ export class PgNode implements Balanced, Selectable {
    * Takes over what was seen of the node. When it stops to answer its probes, what it was asked is asked elsewhere,
    * or fails. Where nobody has ever listened, each attempt to connect fails by itself.
    *
-   * @returns whether it has just stopped
+   * @returns whether it was not known yet that it does not answer
    */
   observe(description: NodeDescription): boolean {
     if (description === this.#description) return false;
@@ -88,9 +89,12 @@ export class PgNode implements Balanced, Selectable {
     this.#description = description;
     this.replayed = description.position;
     this.lagMs = description.lagMs;
-    const stopped = answered && description.state === 'down';
-    if (stopped) this.#sever();
-    return stopped;
+    if (description.state === 'connecting') return false;
+    const isDown = description.state === 'down';
+    if (isDown && answered) this.#sever();
+    const isNews = isDown && !this.#isDown;
+    this.#isDown = isDown;
+    return isNews;
   }
 
   /** A position at or after everything that the node has shown by now: asked once for all who wait. */
@@ -100,21 +104,21 @@ export class PgNode implements Balanced, Selectable {
 
   /** Takes a connection whose session rejects writes. */
   takeReader(done: Taken): void {
-    if (this.#left) return done(this.#hasLeft());
+    if (this.#hasLeft) return done(this.#departure());
     this.#reader ??= this.#openReader();
     this.#reader.take(done);
   }
 
   /** Takes a connection that is proved to be on the primary. */
   takeWriter(done: Taken): void {
-    if (this.#left) return done(this.notPrimary());
+    if (this.#hasLeft) return done(this.notPrimary());
     this.#writer ??= this.#open(this.#writerConfig, proveWriter(this.name, this.#hooks.newestTimeline));
     this.#writer.take(done);
   }
 
   /** The pools that exist. */
   get pools(): readonly pg.Pool[] {
-    const all = [this.#reader, this.#writer, ...this.#retired];
+    const all = [this.#reader, this.#writer, ...this.#retired.keys()];
     return all.filter((pool) => pool !== undefined).map(({ pool }) => pool);
   }
 
@@ -125,16 +129,23 @@ export class PgNode implements Balanced, Selectable {
     await this.#retire(writer, this.notPrimary());
   }
 
+  /** Whether the node is no longer one of the cluster. */
+  get hasLeft(): boolean {
+    return this.#hasLeft;
+  }
+
   /**
    * The node has left the cluster: nothing new is sent there, and what is under way goes on to its end. It settles
    * when that has come and all connections are closed.
    */
   async leave(): Promise<void> {
-    this.#left = true;
+    this.#hasLeft = true;
     this.readable = false;
     const reader = this.#reader;
     this.#reader = undefined;
-    await Promise.all([this.#retire(reader, this.#hasLeft()), this.retireWriter()]);
+    void this.#retire(reader, this.#departure());
+    void this.retireWriter();
+    await Promise.all(this.#retired.values());
   }
 
   /** The error of a write that this node must not get. */
@@ -161,22 +172,24 @@ export class PgNode implements Balanced, Selectable {
     return position;
   }
 
-  async #retire(pool: SessionPool | undefined, error: Error): Promise<void> {
-    if (pool === undefined) return;
-    this.#retired.add(pool);
-    await pool.retire(error);
-    this.#retired.delete(pool);
-    this.#hooks.onPoolGone(pool.pool);
+  #retire(pool: SessionPool | undefined, error: Error): Promise<void> {
+    if (pool === undefined) return Promise.resolve();
+    const retired = pool.retire(error).finally(() => {
+      this.#retired.delete(pool);
+      this.#hooks.onPoolGone(pool.pool);
+    });
+    this.#retired.set(pool, retired);
+    return retired;
   }
 
   /** In the words of a connection that is lost, since a read may as well run elsewhere. */
-  #hasLeft(): Error {
+  #departure(): Error {
     return new Error(`Connection terminated: ${this.name} is no longer a node of the cluster.`);
   }
 
   #sever(): void {
     const error = new Error(`Connection terminated: ${this.name} does not answer.`);
-    for (const pool of [this.#reader, this.#writer, ...this.#retired]) pool?.sever(error);
+    for (const pool of [this.#reader, this.#writer, ...this.#retired.keys()]) pool?.sever(error);
   }
 
   #openReader(): SessionPool {

@@ -75,6 +75,7 @@ export class PgCluster implements Cluster {
       replicas: () => this.#replicas,
       primary: () => this.#primary ?? this.#node(this.#watcher.topology.splitBrain[0]),
       node: (name) => this.#nodes.get(name),
+      lookAround: () => this.#lookAround(),
     });
     this.#position = new SharedTask(async () =>
       this.#primary?.prober.writtenPosition(settings.probeTimeoutMs),
@@ -157,7 +158,7 @@ export class PgCluster implements Cluster {
    * @throws ERR_NO_PRIMARY or ERR_SPLIT_BRAIN when there still is none after `failoverWaitMs`
    */
   async waitForPrimary(): Promise<PgNode> {
-    if (this.#primary === undefined && this.#watcher.settled) void this.#watcher.checkAll();
+    if (this.#primary === undefined && this.#watcher.settled) this.#lookAround();
     const primary = await this.#watcher.waitFor(() => this.#primary, this.settings.waitMs);
     if (primary !== undefined) return primary;
     throw this.noPrimary();
@@ -234,6 +235,12 @@ export class PgCluster implements Cluster {
     // What is under way on a primary that was only removed goes on, until there is another one.
     if (this.#primary !== undefined) for (const node of this.#leaving) node.isPrimary = false;
     if (lost) this.#discovery?.hurry();
+  }
+
+  /** Somebody waits for a node that can serve: any may be back, and others may have come. */
+  #lookAround(): void {
+    void this.#watcher.checkAll();
+    this.#discovery?.hurry();
   }
 
   #make(settings: NodeSettings): PgNode {

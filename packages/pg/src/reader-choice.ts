@@ -19,6 +19,8 @@ export interface ReaderSources {
   replicas(): readonly PgNode[];
   primary(): PgNode | undefined;
   node(name: string): PgNode | undefined;
+  /** Somebody waits for a node that can serve. */
+  lookAround(): void;
 }
 
 /** Nodes that have failed a statement already. */
@@ -112,7 +114,8 @@ export class ReaderChoice {
   }
 
   /** Whether a node whose reader a lease holds will do for another statement. */
-  suits({ isPrimary, replayed }: PgNode, decision: Decision): boolean {
+  suits({ isPrimary, replayed, hasLeft }: PgNode, decision: Decision): boolean {
+    if (hasLeft) return false;
     if (isPrimary) return true;
     if (decision.role === 'primary') return false;
     const { position } = decision;
@@ -140,7 +143,7 @@ export class ReaderChoice {
       const found = (await this.#awaitCaughtUp(decision, session, without)) ?? this.#primary(without);
       if (found !== undefined) return found;
     }
-    void watcher.checkAll();
+    this.#sources.lookAround();
     const look = (): PgNode | undefined => this.now(decision, session, without) ?? this.#primary(without);
     return watcher.waitFor(look, settings.waitMs);
   }

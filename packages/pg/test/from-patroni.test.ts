@@ -1,5 +1,10 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { fromPatroni, type PatroniOptions } from '../src/from-patroni.js';
 
@@ -32,9 +37,29 @@ async function serve(handle: RequestListener): Promise<Stub> {
     requests.push(request.url ?? '');
     handle(request, response);
   });
+  return { url: `http://127.0.0.1:${await listen(server)}`, requests };
+}
+
+async function listen(server: Server): Promise<number> {
   servers.push(server);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, requests };
+  return (server.address() as AddressInfo).port;
+}
+
+/** A certificate for 127.0.0.1 that nobody but its maker vouches for, and its key. */
+function makeCertificate(): { readonly cert: Buffer; readonly key: Buffer } {
+  const folder = mkdtempSync(join(tmpdir(), 'node-replicated-certificate-'));
+  const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
+  try {
+    const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'];
+    const name = ['-subj', '/CN=patroni', '-addext', 'subjectAltName=IP:127.0.0.1'];
+    execFileSync('openssl', ['req', '-x509', ...kind, ...name, '-keyout', key, '-out', cert], {
+      stdio: 'ignore',
+    });
+    return { cert: readFileSync(cert), key: readFileSync(key) };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }
 
 const answer =
@@ -167,6 +192,13 @@ describe('several Patronis', () => {
 function connections(server: Server | undefined): Promise<number> {
   return new Promise((resolve) => server?.getConnections((_, open) => resolve(open)));
 }
+
+it('a Patroni with a certificate is asked if the certificate can be trusted', async () => {
+  const certificate = makeCertificate();
+  const url = `https://127.0.0.1:${await listen(createHttpsServer(certificate, answer(cluster)))}`;
+  expect(await look(url, { tls: { ca: certificate.cert } })).toEqual(nodes);
+  await expect(look(url)).rejects.toThrow('self-signed certificate');
+});
 
 describe('what cannot be is ERR_OPTION', () => {
   it.each<[string, unknown, PatroniOptions]>([

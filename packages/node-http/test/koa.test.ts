@@ -6,33 +6,21 @@ import type { RequestReplication } from '@node-replicated/core/adapter';
 import { type ReplicationHandler, replicationHandler } from '@node-replicated/node-http';
 import Koa, { type Context } from 'koa';
 import { describe, expect, it } from 'vitest';
-import { http1Client } from './contract/http-client.js';
 import { httpContract } from './contract/http-contract.js';
+import { httpSite } from './contract/http-site.js';
 import {
   type App,
   type Handler,
   type Implementation,
-  listen,
   type Site,
   secret,
   where,
 } from './contract/implementation.js';
 
 /** An application of Koa in the scopes of its requests, as README.md shows it. */
-async function serve(app: Koa, replicate: ReplicationHandler): Promise<Site> {
+function serve(app: Koa, replicate: ReplicationHandler): Promise<Site> {
   const handle = app.callback();
-  const server = createServer((req, res) => replicate(req, res, () => handle(req, res)));
-  const port = await listen(server);
-  const client = http1Client(port);
-  return {
-    client,
-    port,
-    async [Symbol.asyncDispose]() {
-      await client.close();
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
+  return httpSite(createServer((req, res) => replicate(req, res, () => handle(req, res))));
 }
 
 function quiet(): Koa {

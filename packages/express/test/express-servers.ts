@@ -1,13 +1,12 @@
-import { createServer, type Server } from 'node:http';
+import { createServer } from 'node:http';
 import { replicationMiddleware } from '@node-replicated/express';
 import express, { type Express } from 'express';
 // @ts-expect-error: the types of Express 5 stand in for those that Express 4 does not have here
 import express4 from 'express4';
-import { http1Client } from '../../node-http/test/contract/http-client.js';
+import { httpSite } from '../../node-http/test/contract/http-site.js';
 import {
   type App,
   type Implementation,
-  listen,
   methods,
   type Site,
   secret,
@@ -20,19 +19,8 @@ export const versions: readonly (readonly [string, typeof express])[] = [
 ];
 
 /** An Express application behind a client. */
-export async function serve(app: Express): Promise<Site> {
-  const server: Server = createServer(app);
-  const port = await listen(server);
-  const client = http1Client(port);
-  return {
-    client,
-    port,
-    async [Symbol.asyncDispose]() {
-      await client.close();
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
+export function serve(app: Express): Promise<Site> {
+  return httpSite(createServer(app));
 }
 
 /** The contract's application in an Express of either version. */

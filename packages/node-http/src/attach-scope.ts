@@ -3,6 +3,7 @@ import { type AddedHeader, beforeHeaders } from './before-headers.js';
 import { bindToScope } from './bind-to-scope.js';
 import { holdResponse } from './hold-response.js';
 import type { HttpRequest, HttpResponse } from './http-facts.js';
+import { serverTiming } from './server-timing.js';
 
 /**
  * Ties a scope to a request and its response: their listeners run in it, and when the request does what moves its
@@ -19,7 +20,13 @@ export function attachScope(req: HttpRequest, res: HttpResponse, scope: Scope): 
     beforeHeaders(res, () => sealHeaders(scope));
     holdResponse(res, () => readyToSeal(scope));
   };
+  if (scope.session.config?.serverTiming === true) beforeHeaders(res, () => timing(scope));
   bindToScope(req, res, scope);
+}
+
+function timing({ session }: Scope): readonly AddedHeader[] {
+  const value = serverTiming(session.uses);
+  return value === undefined ? [] : [{ name: 'Server-Timing', value, place: 'beside' }];
 }
 
 function sealHeaders(scope: Scope): readonly AddedHeader[] {

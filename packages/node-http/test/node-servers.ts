@@ -1,14 +1,10 @@
-import {
-  createServer,
-  type Server as HttpServer,
-  type IncomingMessage,
-  type ServerResponse,
-} from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createHttp2Server, type Http2Session } from 'node:http2';
 import { text } from 'node:stream/consumers';
 import type { RequestReplication } from '@node-replicated/core/adapter';
 import { replicationHandler } from '@node-replicated/node-http';
-import { http1Client, http2Client } from './contract/http-client.js';
+import { http2Client } from './contract/http-client.js';
+import { httpSite } from './contract/http-site.js';
 import { type App, type Handler, type Implementation, listen, secret } from './contract/implementation.js';
 
 type Request = IncomingMessage & { replication: RequestReplication };
@@ -49,18 +45,7 @@ export const nodeHttp: Implementation = {
   async open(app, options = { secret }) {
     const replicate = replicationHandler(options);
     const serve = listener(app);
-    const server: HttpServer = createServer((req, res) => replicate(req, res, () => serve(req, res)));
-    const port = await listen(server);
-    const client = http1Client(port);
-    return {
-      client,
-      port,
-      async [Symbol.asyncDispose]() {
-        await client.close();
-        server.closeAllConnections();
-        await new Promise((resolve) => server.close(resolve));
-      },
-    };
+    return httpSite(createServer((req, res) => replicate(req, res, () => serve(req, res))));
   },
 };
 

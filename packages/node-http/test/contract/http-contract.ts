@@ -5,6 +5,7 @@ import type { Implementation } from './implementation.js';
 import { pinContract } from './pin-contract.js';
 import { routingContract } from './routing-contract.js';
 import { scopeContract } from './scope-contract.js';
+import { timingContract } from './timing-contract.js';
 
 /** What every adapter of a web framework keeps to, over real connections. */
 export function httpContract(implementation: Implementation): void {
@@ -13,6 +14,7 @@ export function httpContract(implementation: Implementation): void {
     describe('the pin', () => pinContract(implementation));
     describe('the position of what was written', () => holdContract(implementation));
     describe('headers', () => headersContract(implementation));
+    describe('what it says of its nodes', () => timingContract(implementation));
     describe('the scope', () => scopeContract(implementation));
   });
 }

@@ -14,7 +14,7 @@ export interface StatementOutcome {
   readonly result?: AnyResult;
 }
 
-/** A real connection in the hands of a lease. */
+/** A real connection in the hands of a lease, or of whoever else sends it several statements. */
 export class LeaseLink {
   readonly node: PgNode;
   readonly client: pg.PoolClient;
@@ -27,6 +27,7 @@ export class LeaseLink {
   #unanswered = 0;
   #ownProtocol = false;
   #lost: Error | undefined;
+  #spoilt: Error | undefined;
 
   constructor({ node, client, release }: Checkout, session: 'reader' | 'writer') {
     this.node = node;
@@ -91,6 +92,11 @@ export class LeaseLink {
     destroyConnection(this.client);
   }
 
+  /** Nobody else must get the connection's session: it is closed in place of being given back. */
+  spoil(reason: Error): void {
+    this.#spoilt = reason;
+  }
+
   /** The user has released the client: a cursor or stream that is still open gets a moment to end by itself. */
   expectEnd(): void {
     if (!this.#ownProtocol) return;
@@ -111,7 +117,7 @@ export class LeaseLink {
     this.client.removeListener('error', this.#onLost);
     this.client.removeListener('end', this.#onEnd);
     if (this.session === 'reader') this.node.busy -= 1;
-    const closing = error ?? this.#lost;
+    const closing = error ?? this.#lost ?? this.#spoilt;
     if (closing === undefined) giveBack(this.client, this.#release, onDirty);
     else this.#release(closing);
   }

@@ -6,7 +6,7 @@ import { type ProbeQuestions, type ProbeRights, questionsFor, rightsQuestion } f
 /** One connection of a prober. It is closed by destroying its socket: a frozen server would never say goodbye. */
 export class ProbeLink {
   readonly #client: pg.Client;
-  readonly #questions: Promise<ProbeQuestions>;
+  #questions: Promise<ProbeQuestions>;
   #socket: { destroy(): unknown } | undefined;
   #opened = false;
   #closed = false;
@@ -36,6 +36,11 @@ export class ProbeLink {
     return this.#query<A>((await this.#questions)[question]);
   }
 
+  /** Something may have been granted since it was last looked. It rejects as {@link ProbeLink.ask} does. */
+  async reviewRights(): Promise<void> {
+    if ((await this.#questions).hint !== undefined) this.#questions = this.#learnRights();
+  }
+
   /** What to grant, so that more can be seen. */
   async hint(): Promise<string | undefined> {
     return (await this.#questions).hint;
@@ -50,6 +55,10 @@ export class ProbeLink {
     await this.#client.connect();
     this.#opened = true;
     setRef(this.#client, 'unref');
+    return this.#learnRights();
+  }
+
+  async #learnRights(): Promise<ProbeQuestions> {
     return questionsFor(await this.#query<ProbeRights>(rightsQuestion));
   }
 

@@ -69,9 +69,9 @@ export async function send(
   return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text };
 }
 
-/** The pin's cookie, as a client sends it back. */
+/** The pin's cookie, as a client sends it back; with monotonic reads there is one more for what was only read. */
 export function pinCookieOf({ headers }: Reply): string | undefined {
-  const found = headers.getSetCookie().find((cookie) => cookie.startsWith('replication_pin='));
+  const found = headers.getSetCookie().find((cookie) => /^replication_pin(?:_seen)?=/.test(cookie));
   return found?.split(';')[0];
 }
 

@@ -2,7 +2,7 @@ import { hasReachedOf } from './cluster-registry.js';
 import { publish } from './events.js';
 import type { ReplicationConfig } from './options.js';
 import { type Pin, unitePins } from './pin.js';
-import { tokensInCookies } from './pin-cookie.js';
+import { seenCookie, tokensInCookies } from './pin-cookie.js';
 import { decodePin, encodePin } from './pin-token.js';
 
 /** The headers of a request, with names in small letters. */
@@ -30,8 +30,8 @@ export function readPin(
   const { cookie, tokenHeader } = config;
   let carried: CarriedPin | undefined;
   if (cookie !== false && typeof headers.cookie === 'string' && headers.cookie.includes(cookie.name)) {
-    for (const token of tokensInCookies(headers.cookie, cookie.name)) {
-      carried = carry(carried, token, config, now);
+    for (const { name } of config.monotonicReads ? [cookie, seenCookie(cookie)] : [cookie]) {
+      for (const token of tokensInCookies(headers.cookie, name)) carried = carry(carried, token, config, now);
     }
   }
   const sent = tokenHeader === false ? undefined : headers[tokenHeader];

@@ -1,6 +1,6 @@
 import { parseSetCookie } from 'cookie';
 import { describe, expect, test, vi } from 'vitest';
-import type { Cluster } from '../src/cluster-registry.js';
+import { type Cluster, registerCluster } from '../src/cluster-registry.js';
 import { onReplicationEvent } from '../src/events.js';
 import { readyToSeal, sealResponse } from '../src/lifecycle.js';
 import { readPin } from '../src/pin-carriers.js';
@@ -66,6 +66,29 @@ describe('monotonic reads', () => {
     scope.session.noteRead(clusterAt('9'), 'replica');
     scope.session.noteRead(clusterAt('9'), 'replica');
     expect(announced).toHaveBeenCalledTimes(1);
+  });
+
+  test('do not take the pin of a write away, whichever answer comes last and whoever gives it', async () => {
+    const answerOf = async (method: string, act: (scope: Scope) => void): Promise<string> => {
+      const elsewhere = configWith({ monotonicReads: true, pin: { forMs: 0 } });
+      const scope = aRequest({ config: elsewhere, facts: { method } });
+      act(scope);
+      await readyToSeal(scope);
+      return sealResponse(scope)?.cookie?.split(';', 1).join() ?? '';
+    };
+    const written = await answerOf('POST', (scope) => write(scope, clusterAt('9')));
+    const seen = await answerOf('GET', (scope) => scope.session.noteRead(clusterAt('9', '5'), 'replica'));
+    expect([written, seen].map((cookie) => cookie.split('=')[0])).toEqual([
+      'replication_pin',
+      'replication_pin_seen',
+    ]);
+    const asking = configWith({ monotonicReads: true, pin: { forMs: 0 } });
+    const unregister = registerCluster(clusterAt('9'));
+    const next = aRequest({ config: asking, facts: { headers: { cookie: `${written}; ${seen}` } } });
+    expect(next.decide('main')).toMatchObject({ position: '9' });
+    const lone = aRequest({ config: asking, facts: { headers: { cookie: seen } } });
+    expect(lone.decide('main')).toMatchObject({ position: '5' });
+    unregister();
   });
 
   test('leave a response alone that asked no database', async () => {

@@ -8,6 +8,8 @@ export class ProbeLink {
   readonly #client: pg.Client;
   #questions: Promise<ProbeQuestions>;
   #socket: { destroy(): unknown } | undefined;
+  /** Ends when the connection has nothing to do: `pg` takes one question at a time. */
+  #idle: Promise<unknown> = Promise.resolve();
   #opened = false;
   #closed = false;
 
@@ -63,7 +65,9 @@ export class ProbeLink {
   }
 
   async #query<A extends pg.QueryResultRow>(text: string): Promise<A> {
-    const { rows } = await this.#client.query<A>(text);
+    const asked = this.#idle.then(() => this.#client.query<A>(text));
+    this.#idle = asked.catch(() => undefined);
+    const { rows } = await asked;
     const [answer] = rows;
     if (answer === undefined) throw new Error('A probe was answered with nothing.');
     return answer;

@@ -52,16 +52,9 @@ export async function finalState(cluster: Database): Promise<readonly StoredVers
   return rows;
 }
 
-/**
- * Opens the board on both frameworks.
- *
- * @param pin `false` switches pins off
- */
-export async function openBoard(pool: ReplicatedPool, pin: ReplicationOptions['pin']): Promise<Board> {
-  const options: ReplicationOptions = {
-    secret: 'the secret of this board is long enough',
-    ...(pin !== undefined && { pin }),
-  };
+/** Opens the board on both frameworks. */
+export async function openBoard(pool: ReplicatedPool, settings: ReplicationOptions): Promise<Board> {
+  const options = { secret: 'the secret of this board is long enough', ...settings };
   const sites = [await serveExpress(pool, options), await serveFastify(pool, options)];
   return {
     urls: sites.map(({ url }) => url),

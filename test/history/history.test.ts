@@ -10,10 +10,12 @@ import { summary } from './summary.js';
 import { visit } from './visitors.js';
 
 interface Scenario {
-  /** @default { forMs: 0 } */
-  readonly pin?: ReplicationOptions['pin'];
+  /** @default { pin: { forMs: 0 } } */
+  readonly settings?: ReplicationOptions;
   /** @default 200 */
   readonly sessions?: number;
+  /** How likely visitors look at what others write. @default 0 */
+  readonly curiosity?: number;
   /** What happens while visitors write. They go on at least until it is over. */
   readonly meanwhile?: (history: History) => Promise<unknown>;
 }
@@ -75,7 +77,7 @@ test('nobody misses their own writes while no replica replays for longer than a 
     );
     await Promise.all(cluster.replicas.map((replica) => replica.resumeReplay()));
   };
-  const result = await run(context, { pin: { forMs }, meanwhile });
+  const result = await run(context, { settings: { pin: { forMs } }, meanwhile });
   expectGood(result);
   expectPinned(result);
 });
@@ -105,10 +107,25 @@ test('replicas that are restarted cost nobody a read or a write', async (context
   expectPinned(result);
 });
 
+test('with monotonic reads nobody sees less than they have seen, also of what others write', async (context) => {
+  await lagUnevenly();
+  const settings = { monotonicReads: true, pin: { forMs: 0 } };
+  const result = await run(context, { settings, curiosity: 0.5 });
+  expectGood(result);
+  expect(result.violations.monotonicReads).toEqual([]);
+});
+
+test('without them visitors do see less, while their own writes stay, and the checker finds it', async (context) => {
+  await lagUnevenly();
+  const { violations } = await run(context, { curiosity: 0.5 });
+  expect(violations.monotonicReads.length).toBeGreaterThan(0);
+  expect(violations).toMatchObject({ readYourWrites: [], lostWrites: [], doubledWrites: [] });
+});
+
 test('without pins visitors do miss their own writes, and the checker finds it', async (context) => {
   await lag(300);
   // Few enough to be answered sooner than replicas catch up, also on a slow machine.
-  const { operations, violations } = await run(context, { pin: false, sessions: 50 });
+  const { operations, violations } = await run(context, { settings: { pin: false }, sessions: 50 });
   expect(violations.readYourWrites.length).toBeGreaterThan(0);
   expect(violations).toMatchObject({ lostWrites: [], doubledWrites: [] });
   expect(failures(operations)).toEqual([]);
@@ -117,7 +134,7 @@ test('without pins visitors do miss their own writes, and the checker finds it',
 /** Lets visitors in, and judges what they have seen. */
 async function run(
   { annotate }: TestContext,
-  { pin = { forMs: 0 }, sessions = crowd, meanwhile }: Scenario = {},
+  { settings = { pin: { forMs: 0 } }, sessions = crowd, curiosity = 0, meanwhile }: Scenario = {},
 ): Promise<Run> {
   const history = new History();
   let lateWrites = 0;
@@ -125,13 +142,13 @@ async function run(
     lateWrites += 1;
   });
   try {
-    await using board = await openBoard(pool, pin);
+    await using board = await openBoard(pool, settings);
     const began = performance.now();
     let over = meanwhile === undefined;
     const busy = (): boolean =>
       !over || performance.now() - began < busyMs || history.operations.length < leastOperations;
     await Promise.all([
-      visit({ urls: board.urls, sessions, seed, history, busy }),
+      visit({ urls: board.urls, sessions, seed, history, curiosity, busy }),
       meanwhile?.(history).finally(() => {
         over = true;
       }),
@@ -148,7 +165,7 @@ async function run(
 /** No promise was broken, and visitors both wrote and read from replicas, before and after that. */
 function expectGood({ operations, violations, lateWrites }: Run): void {
   expect(failures(operations)).toEqual([]);
-  // Monotonic reads are not promised.
+  // Monotonic reads are promised only where they are asked for.
   expect(violations).toMatchObject({ readYourWrites: [], lostWrites: [], doubledWrites: [] });
   expect(lateWrites).toBe(0);
   expect(operations.filter(({ kind }) => kind === 'write').length).toBeGreaterThan(crowd / 2);
@@ -185,6 +202,13 @@ function readsLongAfterWrites(operations: readonly Operation[], ms: number): rea
 
 async function lag(ms: number): Promise<void> {
   await Promise.all(cluster.replicas.map((replica) => replica.setLag(ms)));
+}
+
+/** One replica is quick, the other one is not. */
+async function lagUnevenly(): Promise<void> {
+  const [quick, slow] = cluster.replicas as [LocalNode, LocalNode];
+  await quick.setLag(20);
+  await slow.setLag(1_000);
 }
 
 /** A replica as good as new. */

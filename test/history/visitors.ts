@@ -12,6 +12,8 @@ export interface VisitOptions {
   readonly sessions: number;
   readonly seed: number;
   readonly history: History;
+  /** How likely it is that a visitor who looks around looks at what the first of them writes. @default 0 */
+  readonly curiosity?: number;
   /** Whether visitors still write. Once they do not, each tab stays until a replica has served it. */
   readonly busy: () => boolean;
 }
@@ -22,6 +24,9 @@ interface Visitor {
   readonly browser: Browser;
   /** One key per tab: only that tab writes it, so a key's versions follow each other. */
   readonly keys: readonly string[];
+  /** What the first visitor writes. */
+  readonly popular: readonly string[];
+  readonly curiosity: number;
   /** How likely it is that the next step is a write; as a read follows it, 10 to 20 % of all are writes. */
   readonly writes: number;
 }
@@ -31,16 +36,25 @@ const longestThinkMs = 120;
 const longestReturnMs = 20_000;
 
 /** Sends visitors to a site, and resolves when all of them have left. */
-export async function visit({ urls, sessions, seed, history, busy }: VisitOptions): Promise<void> {
+export async function visit({
+  urls,
+  sessions,
+  seed,
+  history,
+  curiosity = 0,
+  busy,
+}: VisitOptions): Promise<void> {
   const random = seededRandom(seed);
   const agent = new Agent({ keepAlive: true });
   try {
     const tabs = Array.from({ length: sessions }, (_, index) => {
-      const session = `session-${index}`;
+      const session = sessionName(index);
       const visitor: Visitor = {
         session,
         browser: new Browser(urls[index % urls.length] ?? '', agent),
-        keys: [`${session}/left`, `${session}/right`],
+        keys: keysOf(session),
+        popular: keysOf(sessionName(0)),
+        curiosity,
         writes: 0.12 + 0.13 * random(),
       };
       return visitor.keys.map((key) => new Tab(visitor, key, seededRandom(random() * 2 ** 32), history));
@@ -49,6 +63,14 @@ export async function visit({ urls, sessions, seed, history, busy }: VisitOption
   } finally {
     agent.destroy();
   }
+}
+
+function sessionName(index: number): string {
+  return `session-${index}`;
+}
+
+function keysOf(session: string): readonly string[] {
+  return [`${session}/left`, `${session}/right`];
 }
 
 /** A tab of a visitor's browser: it does one thing after the other. */
@@ -106,7 +128,8 @@ class Tab {
 
   /** What the other tab has written belongs to the session as well. */
   #readAny(): Promise<Operation> {
-    const { keys } = this.#visitor;
+    const { keys: own, popular, curiosity } = this.#visitor;
+    const keys = curiosity > 0 && this.#random() < curiosity ? popular : own;
     return this.#read(keys[Math.floor(this.#random() * keys.length)] ?? this.#key);
   }
 

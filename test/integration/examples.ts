@@ -7,15 +7,15 @@ const root = resolve(import.meta.dirname, '../..');
 const block = /```ts file=(\S+)\n([\s\S]*?)```/g;
 
 /**
- * Compiles the examples of a page, which are its blocks of TypeScript that have a file name.
+ * Compiles the examples of pages, which are their blocks of TypeScript that have a file name.
  *
- * @param page its path from the root
+ * @param pages their paths from the root
  * @returns the folder of the compiled files
  */
-export async function compileExamples(page: string, folder: string): Promise<string> {
+export async function compileExamples(pages: readonly string[], folder: string): Promise<string> {
   mkdirSync(folder, { recursive: true });
-  for (const [, file = '', code = ''] of readFileSync(join(root, page), 'utf8').matchAll(block)) {
-    writeFileSync(join(folder, file), code);
+  for (const page of pages) {
+    for (const { file, code } of examplesOf(page)) writeFileSync(join(folder, file), code);
   }
   const compilerOptions = {
     target: 'ES2022',
@@ -30,6 +30,16 @@ export async function compileExamples(page: string, folder: string): Promise<str
     await compile(folder, { compilerOptions: { ...compilerOptions, ...asInNest }, include: ['nest.ts'] });
   }
   return join(folder, 'out');
+}
+
+/** What the examples of a page are called. */
+export function namesOfExamples(page: string): readonly string[] {
+  return examplesOf(page).map(({ file }) => file);
+}
+
+function examplesOf(page: string): readonly { readonly file: string; readonly code: string }[] {
+  const text = readFileSync(join(root, page), 'utf8');
+  return [...text.matchAll(block)].map(([, file = '', code = '']) => ({ file, code }));
 }
 
 /** The settings of an application of Nest. */

@@ -12,7 +12,7 @@ let cluster: LocalCluster;
 let out: string;
 
 beforeAll(async () => {
-  out = await compileExamples('docs/observability.md', folder);
+  out = await compileExamples(['docs/observability.md'], folder);
   cluster = await startCluster({ replicas: 1 });
 });
 

@@ -1,11 +1,11 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { type LocalCluster, startCluster } from '@node-replicated/local-cluster';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { compileExamples } from './examples.js';
+import { compileExamples, namesOfExamples } from './examples.js';
 
 interface Use {
   readonly node: string;
@@ -20,7 +20,7 @@ let cluster: LocalCluster;
 let child: ChildProcess | undefined;
 
 beforeAll(async () => {
-  await compileExamples('README.md', folder);
+  await compileExamples(pages(), folder);
   cluster = await startCluster({ replicas: 2 });
   await cluster.primary.query('CREATE TABLE notes (id serial PRIMARY KEY, text text NOT NULL)');
   await cluster.waitForCatchUp();
@@ -76,10 +76,55 @@ test('the overrides of the example beat the HTTP method', async () => {
 });
 
 test('the job of the example runs to its end and leaves nothing open', async () => {
-  await promisify(execFile)(process.execPath, [join(folder, 'out/job.js')], { env: environment(0) });
+  await promisify(execFile)(process.execPath, [join(folder, 'out', 'job.js')], { env: environment(0) });
   const { rows } = await cluster.primary.query('SELECT text FROM notes ORDER BY id DESC LIMIT 1');
   expect(rows).toMatchObject([{ text: expect.stringMatching(/^there were \d+ notes$/) }]);
 });
+
+test('the example of clients without cookies shows each of them its writes, by a token and by its name', async () => {
+  const url = await serve('session.js');
+  const first = await fetch(`${url}/notes`);
+  expect(first.headers.get('cache-control')).toBe('private');
+  expect(first.headers.getSetCookie()).toEqual([expect.stringMatching(/^replication_pin_seen=/)]);
+  const { notes } = (await first.json()) as { notes: number };
+  const written = await fetch(`${url}/notes`, { method: 'POST', headers: { 'x-device': 'one' } });
+  const token = written.headers.get('replication-token') ?? '';
+  for (const headers of [{ 'replication-token': token }, { 'x-device': 'one' }]) {
+    expect(await json(`${url}/notes`, { headers })).toMatchObject({ notes: notes + 1 });
+  }
+});
+
+test('the job of the example reads what its request has written', async () => {
+  const url = await serve('jobs.js');
+  const before = (await json(`${url}/work`)) as { notes: number };
+  await fetch(`${url}/orders`, { method: 'POST' });
+  expect(await json(`${url}/work`)).toEqual({ notes: before.notes + 1 });
+});
+
+test('the commits of the example wait for what they say', async () => {
+  const url = await serve('durable.js');
+  expect((await fetch(`${url}/orders`, { method: 'POST' })).status).toBe(201);
+  expect(await json(`${url}/visits`, { method: 'POST' })).toEqual({ waits: 'off' });
+});
+
+test('every example of the documents is named once, and tested', () => {
+  const named = pages().flatMap(namesOfExamples);
+  expect(new Set(named).size).toBe(named.length);
+  const tests = ['readme.test.ts', 'observability.test.ts']
+    .map((file) => readFileSync(join(import.meta.dirname, file), 'utf8'))
+    .join('\n');
+  for (const file of named) expect(tests).toContain(`'${file.replace(/ts$/, 'js')}'`);
+});
+
+/** The README, and all that is in docs/. */
+function pages(): readonly string[] {
+  const docs = readdirSync(join(root, 'docs')).filter((file) => file.endsWith('.md'));
+  return ['README.md', ...docs.map((file) => join('docs', file))];
+}
+
+async function json(url: string, init: RequestInit = {}): Promise<unknown> {
+  return (await fetch(url, init)).json();
+}
 
 /** Starts an example, and waits until it answers. */
 async function serve(file: string): Promise<string> {

@@ -68,7 +68,7 @@ describe.skipIf(isMissing)(
         downtimeMs: 2_000,
       });
       await nodesAreUp(3);
-      board = await openBoard(pool, { forMs: 0 });
+      board = await openBoard(pool, { pin: { forMs: 0 } });
       const { urls } = board;
       visiting = Promise.all([
         visit({ urls, sessions: 24, seed: 4, history, busy: () => open }),

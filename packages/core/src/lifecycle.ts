@@ -1,6 +1,6 @@
 import { isReadOnly } from './cluster-registry.js';
 import type { ReplicationConfig } from './options.js';
-import { pinCookie } from './pin-cookie.js';
+import { pinCookie, seenCookie } from './pin-cookie.js';
 import { encodePin } from './pin-token.js';
 import type { Reason } from './policy.js';
 import type { RequestFacts } from './request-facts.js';
@@ -50,8 +50,9 @@ export function sealResponse({ session }: Scope): Seal | undefined {
   if (times === false) return undefined;
   const tokens = session.carried?.tokens ?? [];
   const token = config.lineages.follow(tokens, movedPin, (pin) => encodePin(pin, signer));
+  const carrier = cookie !== false && !session.wrote() ? seenCookie(cookie) : cookie;
   return {
-    cookie: cookie === false ? undefined : pinCookie(token, cookie, times.maxAgeMs, facts.secure),
+    cookie: carrier === false ? undefined : pinCookie(token, carrier, times.maxAgeMs, facts.secure),
     token: tokenHeader === false ? undefined : { name: tokenHeader, value: token },
     isPrivate: monotonicReads,
   };

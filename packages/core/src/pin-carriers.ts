@@ -2,7 +2,7 @@ import { hasReachedOf } from './cluster-registry.js';
 import { publish } from './events.js';
 import type { ReplicationConfig } from './options.js';
 import { type Pin, unitePins } from './pin.js';
-import { tokensInCookies } from './pin-cookie.js';
+import { seenCookie, tokensInCookies } from './pin-cookie.js';
 import { decodePin, encodePin } from './pin-token.js';
 
 /** The headers of a request, with names in small letters. */
@@ -30,8 +30,8 @@ export function readPin(
   const { cookie, tokenHeader } = config;
   let carried: CarriedPin | undefined;
   if (cookie !== false && typeof headers.cookie === 'string' && headers.cookie.includes(cookie.name)) {
-    for (const token of tokensInCookies(headers.cookie, cookie.name)) {
-      carried = carry(carried, token, config, now);
+    for (const { name } of config.monotonicReads ? [cookie, seenCookie(cookie)] : [cookie]) {
+      for (const token of tokensInCookies(headers.cookie, name)) carried = carry(carried, token, config, now);
     }
   }
   const sent = tokenHeader === false ? undefined : headers[tokenHeader];
@@ -52,9 +52,9 @@ function carry(
 }
 
 /** What a token says; undefined, and reported, when it is not to be believed. */
-export function readToken(token: string, config: ReplicationConfig, now: number): Pin | undefined {
+export function readToken(token: unknown, config: ReplicationConfig, now: number): Pin | undefined {
   if (config.pin === false) return undefined;
-  const pin = decodePin(token, config.signer, config.pin, now);
+  const pin = typeof token === 'string' ? decodePin(token, config.signer, config.pin, now) : 'malformed';
   if (typeof pin !== 'string') return pin;
   publish('pin-ignored', { fault: pin });
   return undefined;
@@ -71,6 +71,7 @@ export function uniteTokens(stored: string, token: string, config: ReplicationCo
   const now = config.now();
   const held = readToken(stored, config, now);
   const own = readToken(token, config, now);
-  if (held === undefined || own === undefined) return token;
+  if (own === undefined) return stored;
+  if (held === undefined) return token;
   return encodePin(unitePins(held, own, hasReachedOf), config.signer);
 }

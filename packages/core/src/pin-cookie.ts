@@ -2,6 +2,14 @@ import { stringifySetCookie } from 'cookie';
 import type { PinCookieSettings } from './cookie-options.js';
 
 /**
+ * The cookie of a pin that only reads have moved. It is one of its own, so that the answer to a read that is overtaken
+ * by the answer to a write does not take that write's pin away.
+ */
+export function seenCookie<Cookie extends { readonly name: string }>(cookie: Cookie): Cookie {
+  return { ...cookie, name: `${cookie.name}_seen` };
+}
+
+/**
  * The `Set-Cookie` value that hands a token to the client.
  *
  * @param maxAgeMs how long the client shall keep it

@@ -39,6 +39,8 @@ interface Unsent {
   readonly token: string;
   readonly ttlMs: number;
   readonly unite: UniteTokens;
+  /** When it may be forgotten, on this process's own clock. */
+  readonly until: number;
 }
 
 /**
@@ -71,7 +73,7 @@ export class PinKeeper {
   /** Asks for a client's token. It never rejects. */
   async get(client: string): Promise<KeptPin> {
     try {
-      const stored = await this.#inTime(() => this.#store.get(client));
+      const stored = storedToken(await this.#inTime(() => this.#store.get(client)));
       return { token: this.#withUnsent(client, stored), sure: true };
     } catch (error) {
       reportFailure('get', error);
@@ -85,7 +87,8 @@ export class PinKeeper {
    * @param ttlMs after how many ms it may be forgotten
    */
   async advance(client: string, token: string, ttlMs: number, unite: UniteTokens): Promise<void> {
-    const following = { token: this.#withUnsent(client, token) ?? token, ttlMs, unite };
+    const until = performance.now() + ttlMs;
+    const following = { token: this.#withUnsent(client, token) ?? token, ttlMs, unite, until };
     try {
       await this.#send(client, following);
     } catch (error) {
@@ -96,8 +99,10 @@ export class PinKeeper {
 
   async #send(client: string, sent: Unsent): Promise<void> {
     const { token, ttlMs, unite } = sent;
-    const follow = (stored: string | undefined): string =>
-      stored === undefined ? token : unite(stored, token);
+    const follow = (given: unknown): string => {
+      const stored = storedToken(given);
+      return stored === undefined ? token : unite(stored, token);
+    };
     await this.#inTime(() => this.#store.advance(client, follow, ttlMs));
     // A later one may have been kept meanwhile.
     if (this.#unsent.get(client)?.token === token) this.#unsent.delete(client);
@@ -113,15 +118,30 @@ export class PinKeeper {
     this.#retry ??= setTimeout(() => void this.#sendAgain(), retryMs).unref();
   }
 
-  /** Sends what is kept, one after the other, and stops at the first that fails. */
+  /**
+   * Sends what is kept, one after the other, and stops at the first that fails: it goes to the end, so that what the
+   * store will never take keeps nothing else waiting.
+   */
   async #sendAgain(): Promise<void> {
-    try {
-      for (const [client, unsent] of this.#unsent) await this.#send(client, unsent);
-    } catch {
-      // It was reported when the first one failed.
+    for (const [client, unsent] of this.#unsent) {
+      if (unsent.until <= performance.now()) this.#unsent.delete(client);
+      else if (!(await this.#isTaken(client, unsent))) break;
     }
     this.#retry = undefined;
     if (this.#unsent.size > 0) this.#retryLater();
+  }
+
+  async #isTaken(client: string, unsent: Unsent): Promise<boolean> {
+    try {
+      await this.#send(client, unsent);
+      return true;
+    } catch {
+      // It was reported when it failed first.
+      const newest = this.#unsent.get(client) ?? unsent;
+      this.#unsent.delete(client);
+      this.#unsent.set(client, newest);
+      return false;
+    }
   }
 
   #withUnsent(client: string, token: string | undefined): string | undefined {
@@ -142,6 +162,13 @@ export class PinKeeper {
       clearTimeout(timer);
     }
   }
+}
+
+/** What a store has given back: some say null where there is nothing. */
+function storedToken(given: unknown): string | undefined {
+  if (given === undefined || given === null) return undefined;
+  if (typeof given === 'string') return given;
+  throw new TypeError('The pin store gave something else than a token.');
 }
 
 function reportFailure(operation: 'get' | 'advance', error: unknown): void {

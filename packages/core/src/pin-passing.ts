@@ -9,15 +9,17 @@ import { Session } from './session.js';
  * that this request leaves behind, or a service that it calls. It waits for the positions of what was written.
  *
  * @returns undefined when there is nothing to pin, as outside any scope
+ * @throws ERR_OPTION or ERR_SECRET where no settings are at hand, and those of the environment cannot be used
  */
 export async function exportPin(): Promise<string | undefined> {
   const session = currentScope()?.session;
   if (session === undefined) return undefined;
   await session.loadPin();
   await session.takePositions();
-  const pin = session.movedPin ?? session.pin;
+  const pin = session.exportedPin;
+  if (pin === undefined) return undefined;
   const { pin: times, signer } = session.config ?? environmentConfig();
-  return pin === undefined || times === false ? undefined : encodePin(pin, signer);
+  return times === false ? undefined : encodePin(pin, signer);
 }
 
 /** What {@link runWithPin} takes. */
@@ -43,7 +45,8 @@ export function runWithPin<T>(
 ): T {
   const [options, fn] = given.length === 1 ? [{}, given[0]] : given;
   const config = configOf(options);
-  const pin = token === undefined ? undefined : readToken(token, config, config.now());
+  // A row of a queue says null where it holds no token.
+  const pin = (token ?? undefined) === undefined ? undefined : readToken(token, config, config.now());
   return runInScope(new Scope(new Session({ config, job, pin })), fn);
 }
 

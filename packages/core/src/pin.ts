@@ -83,14 +83,14 @@ export function lastMoved({ at, seenAt = 0 }: Pin): number {
 export type PinDemand = 'primary' | 'none' | { readonly position: Position };
 
 /**
- * What a pin that has not expired asks of a read of a cluster.
+ * What a pin that has not expired asks of a read of a cluster. A time in the future counts as now.
  *
  * @param now ms since the epoch
  */
 export function pinDemand(pin: Pin, cluster: string, times: PinTimes, now: number): PinDemand {
   const mark = pin.marks.get(cluster) ?? pin.marks.get(anyCluster);
   if (mark === undefined) return 'none';
-  const age = now - pin.at;
+  const age = Math.max(0, now - pin.at);
   if (age < holdMs(mark, times)) return 'primary';
   return typeof mark === 'object' ? mark : 'none';
 }

@@ -73,10 +73,17 @@ async function takePosition(reads: Reads): Promise<void> {
   reads.taken = { position: furthest(cluster, shown), count };
 }
 
-/** The position that has everything up to all of the others; undefined when one of them is not known. */
-function furthest(cluster: Cluster, positions: readonly (Position | undefined)[]): Position | undefined {
+/**
+ * The position that has everything up to all of the others; undefined when one of them is not known, or two are of
+ * histories that have parted.
+ */
+function furthest(
+  { hasReached }: Cluster,
+  positions: readonly (Position | undefined)[],
+): Position | undefined {
   return positions.reduce((best, position) => {
     if (best === undefined || position === undefined) return undefined;
-    return cluster.hasReached?.(best, position) === true ? best : position;
+    if (hasReached?.(best, position) === true) return best;
+    return hasReached?.(position, best) === true ? position : undefined;
   });
 }

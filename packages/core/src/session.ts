@@ -1,7 +1,7 @@
 import type { Cluster } from './cluster-registry.js';
 import { publish } from './events.js';
 import type { ReplicationConfig } from './options.js';
-import { advancePin, type Pin, type PinDemand, pinDemand } from './pin.js';
+import { advancePin, anyCluster, type Pin, type PinDemand, pinDemand } from './pin.js';
 import { type CarriedPin, readPin, unite } from './pin-carriers.js';
 import type { PinMark } from './pin-mark.js';
 import { PinMoves } from './pin-moves.js';
@@ -146,6 +146,13 @@ export class Session {
     return moves.size === 0 ? undefined : advancePin(this.pin, moves, config?.now() ?? Date.now());
   }
 
+  /** What whoever goes on for the client has to see: with an unsure store, it may have written anything. */
+  get exportedPin(): Pin | undefined {
+    const pin = this.movedPin ?? this.pin;
+    if (this.#stored?.unsure !== true) return pin;
+    return unite(pin, { at: Math.floor(this.startedAt), marks: new Map([[anyCluster, 'unknown']]) });
+  }
+
   /**
    * Asks for the positions that the moved pin will name.
    *
@@ -237,6 +244,9 @@ export class Session {
     if (this.#headersLeft) return;
     this.#headersLeft = true;
     for (const cluster of this.#moves?.writes.open ?? []) this.#reportLateWrite(cluster);
+    // What was done while the response waited for the store is not there yet.
+    if (this.config?.pinKeeper !== undefined && this.#moves?.empty === false && !this.#movesSaved)
+      void this.#save(this.takePositions());
   }
 
   /** Notes that a node has served a statement. */

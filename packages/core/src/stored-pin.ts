@@ -1,3 +1,4 @@
+import { badOption } from './bad-option.js';
 import type { ReplicationConfig } from './options.js';
 import type { Pin } from './pin.js';
 import { readToken, uniteTokens } from './pin-carriers.js';
@@ -60,7 +61,9 @@ export class StoredPin {
   #identify(): string | undefined {
     if (this.#client === undefined) {
       const client = this.#keeper.identify(this.#request);
-      if (typeof client === 'string' && client !== '') this.#client = client;
+      if (typeof client !== 'string' && client !== undefined && client !== null)
+        throw badOption('pinStore.identify', 'must return a string, or undefined');
+      if (client) this.#client = client;
     }
     return this.#client;
   }

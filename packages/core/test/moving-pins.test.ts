@@ -1,11 +1,12 @@
 import { parseSetCookie } from 'cookie';
 import { describe, expect, test, vi } from 'vitest';
-import type { Cluster } from '../src/cluster-registry.js';
+import { type Cluster, registerCluster } from '../src/cluster-registry.js';
 import { onReplicationEvent } from '../src/events.js';
 import { readyToSeal, sealResponse } from '../src/lifecycle.js';
 import { readPin } from '../src/pin-carriers.js';
+import { exportPin, runWithPin } from '../src/pin-passing.js';
 import { MemoryPinStore } from '../src/pin-store.js';
-import type { Scope } from '../src/scope.js';
+import { currentScope, runInScope, type Scope } from '../src/scope.js';
 import { inWords } from './pins.js';
 import { aPin, aRequest, configWith, cookieHeader, noon } from './requests.js';
 
@@ -65,6 +66,29 @@ describe('monotonic reads', () => {
     scope.session.noteRead(clusterAt('9'), 'replica');
     scope.session.noteRead(clusterAt('9'), 'replica');
     expect(announced).toHaveBeenCalledTimes(1);
+  });
+
+  test('do not take the pin of a write away, whichever answer comes last and whoever gives it', async () => {
+    const answerOf = async (method: string, act: (scope: Scope) => void): Promise<string> => {
+      const elsewhere = configWith({ monotonicReads: true, pin: { forMs: 0 } });
+      const scope = aRequest({ config: elsewhere, facts: { method } });
+      act(scope);
+      await readyToSeal(scope);
+      return sealResponse(scope)?.cookie?.split(';', 1).join() ?? '';
+    };
+    const written = await answerOf('POST', (scope) => write(scope, clusterAt('9')));
+    const seen = await answerOf('GET', (scope) => scope.session.noteRead(clusterAt('9', '5'), 'replica'));
+    expect([written, seen].map((cookie) => cookie.split('=')[0])).toEqual([
+      'replication_pin',
+      'replication_pin_seen',
+    ]);
+    const asking = configWith({ monotonicReads: true, pin: { forMs: 0 } });
+    const unregister = registerCluster(clusterAt('9'));
+    const next = aRequest({ config: asking, facts: { headers: { cookie: `${written}; ${seen}` } } });
+    expect(next.decide('main')).toMatchObject({ position: '9' });
+    const lone = aRequest({ config: asking, facts: { headers: { cookie: seen } } });
+    expect(lone.decide('main')).toMatchObject({ position: '5' });
+    unregister();
   });
 
   test('leave a response alone that asked no database', async () => {
@@ -216,6 +240,55 @@ describe('a stored pin', () => {
     expect(readyToSeal(post)).toBeUndefined();
     expect(advance).toHaveBeenCalledTimes(1);
     expect(advance).toHaveBeenCalledWith('ann', expect.any(Function), 300_000);
+  });
+
+  test('covers what is written while the response waits for the store', async () => {
+    const slow = new MemoryPinStore();
+    let release = (): void => undefined;
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const { advance } = slow;
+    const store = Object.assign(slow, {
+      advance: async (...given: Parameters<typeof advance>) => {
+        await held;
+        await advance.apply(slow, given);
+      },
+    });
+    const config = configWith({ pin: { forMs: 0 }, pinStore: { store, identify: () => 'ann' } });
+    const scope = aRequest({ config, facts: { method: 'POST', request: {} } });
+    const cluster = clusterAt('5');
+    write(scope, cluster);
+    const ready = readyToSeal(scope);
+    await vi.waitFor(() => expect(scope.session.moves.get('main')).toEqual({ position: '5' }));
+    await new Promise((resolve) => setImmediate(resolve));
+    write(scope, Object.assign(cluster, { currentPosition: async () => '9' }));
+    release();
+    await ready;
+    sealResponse(scope);
+    const next = (): Scope => aRequest({ config, facts: { request: {} } });
+    await vi.waitFor(async () => {
+      const later = next();
+      await later.session.loadPin();
+      expect(later.decide('main')).toMatchObject({ reason: 'caught-up', position: '9' });
+    });
+  });
+
+  test('that may be anywhere is handed on as such', async () => {
+    const store = { get: () => Promise.reject(new Error('down')), advance: async () => undefined };
+    const config = configWith({ pinStore: { store, identify: () => 'ann' } });
+    const scope = aRequest({ config, facts: { request: {} } });
+    const token = await runInScope(scope, exportPin);
+    runWithPin(token, { config: configWith() }, () =>
+      expect(currentScope()?.decide('main')).toMatchObject({ role: 'primary', reason: 'pin' }),
+    );
+  });
+
+  test.each([7, {}, Promise.resolve('ann')])('is refused where its client is called %j', async (client) => {
+    const identify = (): string => client as unknown as string;
+    const config = configWith({ pinStore: { store: new MemoryPinStore(), identify } });
+    const loading = aRequest({ config, facts: { request: {} } }).session.loadPin();
+    await expect(loading).rejects.toMatchObject({ code: 'ERR_OPTION' });
   });
 
   test('tells the statement when the application cannot say who asks', async () => {

@@ -60,6 +60,16 @@ describe('two tabs whose responses overtake each other', () => {
     expect(asked(config, slow)).toBe('9');
   });
 
+  test('do so as well where another client was given the same words at the same moment', async () => {
+    const config = configWith(settings);
+    const first = await answered(post(config, ''), '1');
+    const [left, right] = [post(config, first), post(config, first)];
+    const slow = await answered(left, '3');
+    const bob = await answered(post(config, ''), '3');
+    await answered(right, '9');
+    expect([slow, bob].map((kept) => asked(config, kept))).toEqual(['9', '3']);
+  });
+
   test('leave other clients alone', async () => {
     const config = configWith(settings);
     const ann = await answered(post(config, ''), '1');

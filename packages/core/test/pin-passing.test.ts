@@ -67,10 +67,18 @@ describe('a token for a job', () => {
 });
 
 describe('a job', () => {
-  test('reads on replicas without a token', () => {
-    runWithPin(undefined, { config }, () => {
+  test.each([undefined, null])('reads on replicas without a token, be it %j', (token) => {
+    runWithPin(token as undefined, { config }, () => {
       expect(decision()).toMatchObject({ role: 'replica', reason: 'job', position: undefined });
     });
+  });
+
+  test.each([7, {}, ['a'], ''])('ignores %j, which is no token, and reports it', (token) => {
+    const faults: string[] = [];
+    const stop = onReplicationEvent('pin-ignored', (payload) => faults.push(payload.fault));
+    runWithPin(token as string, { config }, () => expect(decision()).toMatchObject({ reason: 'job' }));
+    stop();
+    expect(faults).toEqual(['malformed']);
   });
 
   test('reads on the primary once it has written, and hands on a pin that covers that', async () => {

@@ -147,6 +147,52 @@ describe('a keeper', () => {
     expect(store.calls).toBe(5);
   });
 
+  test('takes null from a store for nothing, as clients of some databases give it', async () => {
+    const said: unknown[] = [];
+    const store = {
+      get: async () => null,
+      advance: async (_: string, advance: (stored: null) => string) => void said.push(advance(null)),
+    };
+    const keeper = keeperOf(store as unknown as PinStore);
+    await keeper.advance('ann', 'a', 1_000, unite);
+    expect(said).toEqual(['a']);
+    expect(await keeper.get('ann')).toEqual({ token: undefined, sure: true });
+  });
+
+  test('is not sure of a client when the store gives something else than a token', async () => {
+    const store = { get: async () => Buffer.from('a'), advance: async () => undefined };
+    expect(await keeperOf(store as unknown as PinStore).get('ann')).toMatchObject({ sure: false });
+  });
+
+  test('gets its other clients past one that the store never takes', async () => {
+    vi.useFakeTimers();
+    const store = new Moody();
+    const keeper = keeperOf(store);
+    store.mood = 'fails';
+    for (const client of ['poison', 'bob', 'eve']) await keeper.advance(client, 'a', 100_000, unite);
+    store.mood = 'works';
+    const { advance } = store;
+    store.advance = async (client, ...rest) => {
+      if (client === 'poison') throw new Error('never');
+      await advance.call(store, client, ...rest);
+    };
+    await vi.advanceTimersByTimeAsync(2_100);
+    expect([await store.get('bob'), await store.get('eve')]).toEqual(['a', 'a']);
+  });
+
+  test('forgets what the store has not taken when its time is over', async () => {
+    vi.useFakeTimers();
+    const store = new Moody();
+    const keeper = keeperOf(store);
+    store.mood = 'fails';
+    await keeper.advance('ann', 'a', 3_000, unite);
+    await vi.advanceTimersByTimeAsync(4_500);
+    store.calls = 0;
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(store.calls).toBe(0);
+    expect(await keeper.get('ann')).toEqual({ token: undefined, sure: false });
+  });
+
   test('does not keep the process alive', async () => {
     const timers = vi.spyOn(globalThis, 'setTimeout');
     const store = new Moody();

@@ -37,6 +37,11 @@ describe('the mark of a cluster that was read', () => {
     expect(await markAfter(cluster, ['a', 'b', 'c'])).toEqual({ position: '9', hold: 'seen' });
   });
 
+  test('is unknown where nodes of histories that have parted were read from', async () => {
+    const cluster = { ...clusterShowing({ a: '5', b: '9' }), hasReached: () => false };
+    expect(await markAfter(cluster, ['a', 'b'])).toBe('unknown');
+  });
+
   test('is unknown where a node does not tell: it may have shown anything', async () => {
     expect(await markAfter(clusterShowing({ a: '5' }), ['a', 'b'])).toBe('unknown');
   });

@@ -15,7 +15,7 @@ export interface StatementOutcome {
   readonly result?: AnyResult;
 }
 
-/** A real connection in the hands of a lease. */
+/** A real connection in the hands of a lease, or of whoever else sends it several statements. */
 export class LeaseLink {
   readonly node: PgNode;
   readonly client: pg.PoolClient;
@@ -30,6 +30,7 @@ export class LeaseLink {
   /** Whether somebody was told that a statement took too long, and the server still works on it. */
   #overdue = false;
   #lost: Error | undefined;
+  #spoilt: Error | undefined;
 
   constructor({ node, client, release }: Checkout, session: 'reader' | 'writer') {
     this.node = node;
@@ -102,6 +103,11 @@ export class LeaseLink {
     destroyConnection(this.client);
   }
 
+  /** Nobody else must get the connection's session: it is closed in place of being given back. */
+  spoil(reason: Error): void {
+    this.#spoilt = reason;
+  }
+
   /**
    * The user has released the client: nobody waits any more for a statement that was overdue, and a cursor or stream
    * that is still open gets a moment to end by itself.
@@ -125,7 +131,7 @@ export class LeaseLink {
     this.client.removeListener('error', this.#onLost);
     this.client.removeListener('end', this.#onEnd);
     if (this.session === 'reader') this.node.busy -= 1;
-    const closing = error ?? this.#lost;
+    const closing = error ?? this.#lost ?? this.#spoilt;
     if (closing === undefined) giveBack(this.client, this.#release, onDirty);
     else this.#release(closing);
   }

@@ -10,8 +10,10 @@ const { connect } = pg.Client.prototype;
 /** One connection of a prober. It is closed by destroying its socket: a frozen server would never say goodbye. */
 export class ProbeLink {
   readonly #client: pg.Client;
-  readonly #questions: Promise<ProbeQuestions>;
+  #questions: Promise<ProbeQuestions>;
   #socket: { destroy(): unknown } | undefined;
+  /** Ends when the connection has nothing to do: `pg` takes one question at a time. */
+  #idle: Promise<unknown> = Promise.resolve();
   #opened = false;
   #closed = false;
   #newestTimeline = 0;
@@ -41,6 +43,11 @@ export class ProbeLink {
     return this.#query<A>((await this.#questions)[question]);
   }
 
+  /** Something may have been granted since it was last looked. It rejects as {@link ProbeLink.ask} does. */
+  async reviewRights(): Promise<void> {
+    if ((await this.#questions).hint !== undefined) this.#questions = this.#learnRights();
+  }
+
   /** What to grant, so that more can be seen. */
   async hint(): Promise<string | undefined> {
     return (await this.#questions).hint;
@@ -65,11 +72,17 @@ export class ProbeLink {
     await Reflect.apply(connect, this.#client, []);
     this.#opened = true;
     setRef(this.#client, 'unref');
+    return this.#learnRights();
+  }
+
+  async #learnRights(): Promise<ProbeQuestions> {
     return questionsFor(await this.#query<ProbeRights>(rightsQuestion));
   }
 
   async #query<A extends pg.QueryResultRow>(text: string): Promise<A> {
-    const { rows } = await this.#client.query<A>({ text, types: ownTypes });
+    const asked = this.#idle.then(() => this.#client.query<A>({ text, types: ownTypes }));
+    this.#idle = asked.catch(() => undefined);
+    const { rows } = await asked;
     const [answer] = rows;
     if (answer === undefined) throw new Error('A probe was answered with nothing.');
     return answer;

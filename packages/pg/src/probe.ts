@@ -20,7 +20,7 @@ export class PgProber implements Prober {
     });
     const link = this.#link ?? this.#open();
     try {
-      return await Promise.race([observeOver(link), late]);
+      return await Promise.race([reviewAndObserve(link), late]);
     } catch (error) {
       link.close();
       if (this.#link === link) this.#link = undefined;
@@ -82,6 +82,11 @@ export class PgProber implements Prober {
       clearTimeout(timer);
     }
   }
+}
+
+async function reviewAndObserve(link: ProbeLink): Promise<Observation> {
+  await link.reviewRights();
+  return observeOver(link);
 }
 
 async function observeOver(link: ProbeLink): Promise<Observation> {

@@ -1,9 +1,9 @@
-import type { Durability } from '@node-replicated/core';
 import { outsideDecision, type Reason, type Scope, type Session } from '@node-replicated/core/adapter';
 import { type Checkout, checkoutWriter, checkoutWriterElsewhere } from './checkout.js';
 import { finishUse, sendStatement } from './connection-use.js';
+import { runDurably } from './durable-run.js';
 import { fallbackReason } from './fallback-reason.js';
-import { Lease, type LeaseHooks } from './lease.js';
+import { LeaseLink } from './lease-link.js';
 import type { PgNode } from './node.js';
 import { mayHaveWritten } from './plain-read.js';
 import type { RunContext } from './run-context.js';
@@ -12,12 +12,6 @@ import { mayCommitPart } from './statement.js';
 import type { AnyResult, StatementCall } from './statement-call.js';
 import { outcomeUnknown, writeInReplicaScope } from './statement-errors.js';
 import { traceStatement } from './statement-trace.js';
-
-const noHooks: LeaseHooks = {
-  onBind: () => undefined,
-  onUnbind: () => undefined,
-  onClosed: () => undefined,
-};
 
 /**
  * One statement outside any transaction, from its decision to its result.
@@ -158,23 +152,9 @@ export class StatementRun {
 
   #write(reason: Reason): void {
     const { cluster } = this.#context;
-    const durability = this.#scope?.durability;
-    if (durability !== undefined && this.#call.ownProtocol === undefined) {
-      return this.#writeInLease(reason, durability);
-    }
-    this.#session?.beginWrite(cluster);
+    this.#session?.beginWrite(cluster, this.#scope?.durability === 'remote_apply');
     this.#counted = this.#session !== undefined;
     checkoutWriter(cluster, (error, checkout) => this.#writeOn(checkout, reason, error, false));
-  }
-
-  /** What its commit waits for is set for a transaction alone, which is a lease's business. */
-  #writeInLease(reason: Reason, durability: Durability): void {
-    const lease = new Lease(this.#context, noHooks);
-    const decision = { ...this.#decision, reason, writes: true };
-    const reject = (error: unknown): void => this.fail(error);
-    const resolve = (result: AnyResult): void => this.#succeed(result);
-    lease.run({ call: this.#call, decision, session: this.#session, durability, resolve, reject });
-    lease.release();
   }
 
   #writeOn(checkout: Checkout | undefined, reason: Reason, refused: unknown, again: boolean): void {
@@ -185,13 +165,30 @@ export class StatementRun {
       this.#counted = this.#counted && again;
       return this.fail(refused);
     }
-    const { node, client, release } = checkout;
-    sendStatement(client, this.#call, (error, result) => {
-      finishUse(client, release, error, () => this.#reportDirty(node));
+    const { node } = checkout;
+    this.#sendWrite(checkout, (error, result) => {
       if (error !== undefined || result === undefined) return this.#writeFailed(node, reason, error, again);
       if (this.#call.kind === 'open' && reason === 'write') this.#context.memory.learnWrite(this.#call.text);
       this.#note(node, true, reason, 'writer');
       this.#succeed(result);
+    });
+  }
+
+  #sendWrite(checkout: Checkout, done: (error: unknown, result?: AnyResult) => void): void {
+    const { node, client, release } = checkout;
+    const onDirty = (): void => this.#reportDirty(node);
+    const durability = this.#scope?.durability;
+    if (durability === undefined) {
+      sendStatement(client, this.#call, (error, result) => {
+        finishUse(client, release, error, onDirty);
+        done(error, result);
+      });
+      return;
+    }
+    const link = new LeaseLink(checkout, 'writer');
+    void runDurably(link, this.#call, durability).then(({ error, result }) => {
+      void link.close(undefined, onDirty);
+      done(error, result);
     });
   }
 

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LocalCluster } from '@node-replicated/local-cluster';
 import { quantile } from '../statistics.js';
@@ -55,6 +56,7 @@ export async function tryPolicy(
   const tally = new Tally();
   const leaving = new AbortController();
   const leave = AbortSignal.any([leaving.signal, signal]);
+  setMaxListeners(plan.visitors + 10, leave);
   const visits = Array.from({ length: plan.visitors }, (_, number) =>
     new Visitor(number, open.openBrowser(), tally).stay(leave),
   );

@@ -20,6 +20,8 @@ export interface NodeHooks {
   /** A pool of connections was made: whoever counts or listens wants to know. */
   readonly onPool: (pool: pg.Pool) => void;
   readonly onPoolGone: (pool: pg.Pool) => void;
+  /** A look has shown how far a node has replayed. */
+  readonly onReplayed: (node: string, position: Position) => void;
 }
 
 /** One database server and its two pools. */
@@ -40,6 +42,8 @@ export class PgNode implements Balanced, Selectable {
   readonly #primaryReadsMax: number | undefined;
   readonly #hooks: NodeHooks;
   readonly #shown: SharedTask<Position | undefined>;
+  #looking: Promise<void> | undefined;
+  #silent = false;
   #description: NodeDescription | undefined;
   #isPrimary = false;
   #reader: SessionPool | undefined;
@@ -72,10 +76,29 @@ export class PgNode implements Balanced, Selectable {
   observe(description: NodeDescription): void {
     if (description === this.#description) return;
     const answered = this.#description?.state !== 'down';
+    if (description.observedAt !== this.#description?.observedAt) this.#silent = false;
     this.#description = description;
     this.replayed = description.position;
     this.lagMs = description.lagMs;
     if (answered && description.state === 'down') this.#sever();
+  }
+
+  /** Whether the node can be asked how far it has replayed. One that did not answer is left alone until a probe has. */
+  get tellsReplayed(): boolean {
+    return !this.#silent;
+  }
+
+  /**
+   * Looks how far the node has replayed. Whoever asks meanwhile gets the same look: what it shows is true, and the
+   * next one would hardly show more.
+   *
+   * @param ms how long to wait for an answer
+   */
+  look(ms: number): Promise<void> {
+    this.#looking ??= this.#askReplayed(ms).finally(() => {
+      this.#looking = undefined;
+    });
+    return this.#looking;
   }
 
   /** A position at or after everything that the node has shown by now: asked once for all who wait. */
@@ -127,10 +150,25 @@ export class PgNode implements Balanced, Selectable {
   async #askShown(ms: number): Promise<Position | undefined> {
     const before = this.#description;
     const position = await this.prober.shownPosition(ms);
+    this.#advance(position, before);
+    return position;
+  }
+
+  async #askReplayed(ms: number): Promise<void> {
+    const before = this.#description;
+    const position = await this.prober.replayedPosition(ms);
+    // Whatever was seen meanwhile is as new as this.
+    if (this.#description !== before) return;
+    this.#silent = position === undefined;
+    this.#advance(position, before);
+    if (position !== undefined) this.#hooks.onReplayed(this.name, position);
+  }
+
+  /** Takes over how far the node has come, unless it was described anew meanwhile: it may have gone back. */
+  #advance(position: Position | undefined, before: NodeDescription | undefined): void {
     const isNews =
       position !== undefined && this.replayed !== undefined && hasReached(position, this.replayed);
     if (isNews && this.#description === before) this.replayed = position;
-    return position;
   }
 
   #sever(): void {

@@ -45,6 +45,7 @@ export class PgCluster implements Cluster {
       newestTimeline: (): number => this.#watcher.topology.timeline,
       onPool: (pool: pg.Pool): void => events.relay(pool),
       onPoolGone: (pool: pg.Pool): void => events.forget(pool),
+      onReplayed: (node: string, position: Position): void => this.#watcher.noteReplayed(node, position),
     };
     const nodes = settings.nodes.map((node) => new PgNode(node, settings, hooks));
     this.#nodes = new Map(nodes.map((node) => [node.name, node]));
@@ -64,9 +65,7 @@ export class PgCluster implements Cluster {
       primary: () => this.#primary ?? this.#node(this.#watcher.topology.splitBrain[0]),
       node: (name) => this.#nodes.get(name),
     });
-    this.#position = new SharedTask(async () =>
-      this.#primary?.prober.writtenPosition(settings.probeTimeoutMs),
-    );
+    this.#position = new SharedTask(() => this.#askWritten());
     this.#unregister = registerCluster(this);
     void this.#watcher.start();
   }
@@ -155,6 +154,13 @@ export class PgCluster implements Cluster {
     this.#watcher.close();
     await Promise.all([...this.#nodes.values()].map((node) => node.close()));
     await Promise.all(this.#closing);
+  }
+
+  async #askWritten(): Promise<Position | undefined> {
+    const primary = this.#primary;
+    const position = await primary?.prober.writtenPosition(this.settings.probeTimeoutMs);
+    if (primary !== undefined && position !== undefined) this.#watcher.noteWritten(primary.name, position);
+    return position;
   }
 
   #follow(topology: Topology): void {

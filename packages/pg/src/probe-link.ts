@@ -1,13 +1,28 @@
 import { Socket } from 'node:net';
+import type { Observation, Position } from '@node-replicated/core/cluster';
 import pg from 'pg';
 import { setRef } from './connection-use.js';
-import { type ProbeQuestions, type ProbeRights, questionsFor, rightsQuestion } from './probe-question.js';
+import { atLsn, parseLsn } from './lsn.js';
+import {
+  type ObserveAnswer,
+  type ProbeQuestions,
+  type ProbeRights,
+  questionsFor,
+  type ReplayedAnswer,
+  replayedQuestion,
+  rightsQuestion,
+  toObservation,
+  toWritten,
+  type WrittenAnswer,
+} from './probe-question.js';
 
 /** One connection of a prober. It is closed by destroying its socket: a frozen server would never say goodbye. */
 export class ProbeLink {
   readonly #client: pg.Client;
   readonly #questions: Promise<ProbeQuestions>;
   #socket: { destroy(): unknown } | undefined;
+  #last: Promise<unknown> = Promise.resolve();
+  #standbyAt: Position | undefined;
   #opened = false;
   #closed = false;
 
@@ -31,14 +46,26 @@ export class ProbeLink {
     this.#questions = this.#open();
   }
 
-  /** Asks a question that this session may ask. */
-  async ask<A extends pg.QueryResultRow>(question: 'observe' | 'written'): Promise<A> {
-    return this.#query<A>((await this.#questions)[question]);
+  /** What the node is. */
+  async observe(): Promise<Observation> {
+    const { observe, hint } = await this.#questions;
+    const observation = toObservation(await this.#query<ObserveAnswer>(observe), hint);
+    this.#standbyAt = observation.role === 'replica' ? observation.position : undefined;
+    return observation;
   }
 
-  /** What to grant, so that more can be seen. */
-  async hint(): Promise<string | undefined> {
-    return (await this.#questions).hint;
+  /** Where the primary is, at or after every commit that has returned. A standby refuses the question. */
+  async written(): Promise<Position | undefined> {
+    const { written } = await this.#questions;
+    return toWritten(await this.#query<WrittenAnswer>(written));
+  }
+
+  /** How far a standby has replayed, at least on the timeline on which this connection has observed it. */
+  async replayed(): Promise<Position | undefined> {
+    const observed = this.#standbyAt;
+    if (observed === undefined) return undefined;
+    const { standby, lsn } = await this.#query<ReplayedAnswer>(replayedQuestion);
+    return standby && lsn !== null ? atLsn(observed, parseLsn(lsn)) : undefined;
   }
 
   close(): void {
@@ -53,8 +80,12 @@ export class ProbeLink {
     return questionsFor(await this.#query<ProbeRights>(rightsQuestion));
   }
 
-  async #query<A extends pg.QueryResultRow>(text: string): Promise<A> {
-    const { rows } = await this.#client.query<A>(text);
+  /** Several may ask at a time: one question after the other is sent. */
+  async #query<A extends object>(text: string): Promise<A> {
+    const send = (): Promise<pg.QueryResult<A & pg.QueryResultRow>> => this.#client.query(text);
+    const answered = this.#last.then(send, send);
+    this.#last = answered;
+    const { rows } = await answered;
     const [answer] = rows;
     if (answer === undefined) throw new Error('A probe was answered with nothing.');
     return answer;

@@ -1,9 +1,10 @@
 import { publish } from '../events.js';
-import type { HasReached } from '../position.js';
+import type { HasReached, Position } from '../position.js';
 import type { Clock } from './clock.js';
 import { LagHistory } from './lag-history.js';
 import { type MonitorSettings, NodeMonitor, type Prober } from './monitor.js';
 import type { NodeDescription, Observation } from './node-description.js';
+import { ReplayDelay } from './replay-delay.js';
 import { emptyTopology, judgeTopology, type Topology } from './topology.js';
 
 export interface WatcherOptions extends MonitorSettings {
@@ -23,6 +24,7 @@ export class ClusterWatcher {
   readonly #options: WatcherOptions;
   readonly #monitors: ReadonlyMap<string, NodeMonitor>;
   readonly #lag: LagHistory;
+  readonly #delays: ReadonlyMap<string, ReplayDelay>;
   readonly #waiting = new Set<() => void>();
   #topology = emptyTopology;
   /** The node whose positions the lag is measured by. */
@@ -34,6 +36,7 @@ export class ClusterWatcher {
   constructor(options: WatcherOptions) {
     this.#options = options;
     this.#lag = new LagHistory(options.hasReached);
+    this.#delays = new Map(options.nodes.map(({ name }) => [name, new ReplayDelay()]));
     const hooks = {
       judgeLag: (observation: Observation) => this.#judgeLag(observation),
       onDescription: (next: NodeDescription, previous: NodeDescription) =>
@@ -84,16 +87,27 @@ export class ClusterWatcher {
     await Promise.all([...this.#monitors.values()].map((monitor) => monitor.check()));
   }
 
+  /** Somebody has seen the primary at a position, besides its monitor. */
+  noteWritten(node: string, position: Position): void {
+    if (node === this.#historian) this.#lag.record(position, this.#options.clock.now());
+  }
+
+  /** Somebody has seen how far a replica has replayed, besides its monitor. */
+  noteReplayed(node: string, position: Position): void {
+    const now = this.#options.clock.now();
+    this.#delays.get(node)?.learn(this.#lag.delayOf(position, now), now);
+  }
+
   /**
-   * Probes a node now, unless it was seen a moment ago.
+   * The replicas that may have replayed a position by now, although that is not known of them: going by how long
+   * they took before. It is no use to ask the others.
    *
-   * @param freshMs how long ago that may be, in ms
+   * @param replicas from which to take them
    */
-  refresh(node: string, freshMs: number): Promise<void> {
-    const monitor = this.#monitors.get(node);
-    if (monitor === undefined) return Promise.resolve();
-    const { observedAt = Number.NEGATIVE_INFINITY } = monitor.description;
-    return this.#options.clock.now() - observedAt < freshMs ? Promise.resolve() : monitor.check();
+  worthALook<R extends { readonly name: string }>(replicas: readonly R[], position: Position): readonly R[] {
+    const now = this.#options.clock.now();
+    const ageMs = this.#lag.ageOf(position, now);
+    return replicas.filter(({ name }) => this.#delays.get(name)?.isWorthALook(ageMs, now) === true);
   }
 
   /** A statement on this node has failed in a way that a dead node would explain. */
@@ -162,6 +176,9 @@ export class ClusterWatcher {
     }
     if (primary?.node === next.node && next.position !== undefined && next !== previous) {
       this.#lag.record(next.position, next.observedAt ?? this.#options.clock.now());
+    }
+    if (next.role === 'replica' && next.position !== undefined && next.observedAt !== previous.observedAt) {
+      this.noteReplayed(next.node, next.position);
     }
     this.#options.onTopology(this.#topology, before);
     this.#publishChanges(next, previous, before);

@@ -184,26 +184,8 @@ describe('a change of a node', () => {
 });
 
 describe('looking again', () => {
-  test('probes a node that was not seen a moment ago, and no other', async () => {
-    const { clock, nodes, watcher } = await watch();
-    const before = { a: nodes.a.probes, b: nodes.b.probes };
-    await clock.pass(100);
-    await watcher.refresh('b', 200);
-    expect(nodes.b.probes).toBe(before.b);
-    await watcher.refresh('b', 100);
-    expect([nodes.a.probes, nodes.b.probes]).toEqual([before.a, before.b + 1]);
-  });
-
-  test('probes a node that was never seen, whatever counts as a moment', async () => {
-    const { nodes, watcher } = await watch({ a: new FakeNode(new Error('lost')) });
-    const { probes } = nodes.a;
-    await watcher.refresh('a', Number.POSITIVE_INFINITY);
-    expect(nodes.a.probes).toBe(probes + 1);
-  });
-
   test('does nothing for a node that does not exist', async () => {
     const { watcher } = await watch();
-    await watcher.refresh('x', 0);
     await watcher.suspect('x');
     expect(watcher.topology.primary?.node).toBe('a');
   });
@@ -211,7 +193,7 @@ describe('looking again', () => {
   test('probes each node once for all who ask at a time', async () => {
     const { nodes, watcher } = await watch();
     const { probes } = nodes.b;
-    await Promise.all(Array.from({ length: 100 }, () => watcher.refresh('b', 0)));
+    await Promise.all(Array.from({ length: 100 }, () => watcher.suspect('b')));
     expect(nodes.b.probes - probes).toBe(2);
   });
 });
@@ -252,7 +234,6 @@ describe('a watcher that is closed', () => {
     const { clock, nodes, watcher, topologies } = await watch();
     watcher.close();
     const before = [nodes.a.probes, nodes.b.probes, topologies.length];
-    await watcher.refresh('a', 0);
     await watcher.suspect('b');
     await watcher.checkAll();
     await clock.pass(600_000);

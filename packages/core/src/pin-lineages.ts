@@ -1,5 +1,5 @@
 import { hasReachedOf } from './cluster-registry.js';
-import { type Pin, unitePins } from './pin.js';
+import { movedLater, type Pin, unitePins } from './pin.js';
 
 /** What one client was given: a line of tokens, of which it may hold any. */
 interface Lineage {
@@ -9,6 +9,9 @@ interface Lineage {
 
 /** How many tokens are remembered at least, and half of how many at most. */
 const mostTokens = 5_000;
+
+/** By how many ms tokens for the same moment differ at most, unless very many are needed. */
+const usuallyApartMs = 16;
 
 /**
  * Knows which tokens follow each other. Requests of one client that are under way at the same time bring the same
@@ -38,8 +41,20 @@ export class PinLineages {
     const lineage = known[0] ?? { pin };
     for (const { pin: other } of known) lineage.pin = unitePins(other, lineage.pin, hasReachedOf);
     lineage.pin = unitePins(lineage.pin, pin, hasReachedOf);
-    const token = encode(lineage.pin);
+    const token = this.#encodeApart(lineage, encode);
     for (const each of [...held, token]) this.#remember(each, lineage);
+    return token;
+  }
+
+  /**
+   * A token that no other client holds. Those that wrote at one moment share the question for the position, and with
+   * the same token they would be taken for each other ever after.
+   */
+  #encodeApart(lineage: Lineage, encode: (pin: Pin) => string): string {
+    let token = encode(lineage.pin);
+    for (let most = usuallyApartMs; (this.#find(token) ?? lineage) !== lineage; most *= 2) {
+      token = encode(movedLater(lineage.pin, 1 + Math.floor(Math.random() * most)));
+    }
     return token;
   }
 

@@ -8,7 +8,9 @@ import {
 } from '@node-replicated/core/adapter';
 import { type LocalCluster, startCluster } from '@node-replicated/local-cluster';
 import { ReplicatedPool, type ReplicatedPoolOptions } from '@node-replicated/pg';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import pg from 'pg';
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { eventually } from './stage.js';
 
 const config = defineReplication({ secret: 'a secret that is long enough for a test', pin: { forMs: 0 } });
 
@@ -22,6 +24,7 @@ beforeAll(async () => {
 });
 
 afterEach(async () => {
+  vi.restoreAllMocks();
   for (const replica of cluster.replicas) await replica.resumeReplay();
   await Promise.all(pools.splice(0).map((pool) => pool.end()));
 });
@@ -124,6 +127,60 @@ test('requests that wait at one moment share the query for the position', async 
   );
   expect(new Set(positions.map((mark) => JSON.stringify(mark))).size).toBeLessThanOrEqual(2);
 });
+
+test('reads that wait at one moment share a look at a replica', async () => {
+  const pool = open({ probeIntervalMs: 60_000 });
+  await read(pool);
+  const cookie = await write(pool);
+  await cluster.waitForCatchUp();
+  const looks = countLooks();
+  const uses = await Promise.all(Array.from({ length: 50 }, () => read(pool, cookie)));
+  for (const [use] of uses) expect(use).toMatchObject({ role: 'replica', reason: 'caught-up' });
+  expect(looks()).toBeGreaterThanOrEqual(1);
+  expect(looks()).toBeLessThanOrEqual(cluster.replicas.length);
+});
+
+test('replicas that cannot have replayed a write yet, going by their lag, are not asked', async () => {
+  const pool = open({ probeIntervalMs: 100 });
+  await read(pool);
+  await pauseAll();
+  await write(pool);
+  await eventually('the replicas lag', () =>
+    pool.status().nodes.every(({ role, lagMs }) => role === 'primary' || (lagMs ?? 0) > 4_000),
+  );
+  const looks = countLooks();
+  const cookie = await write(pool);
+  expect(await read(pool, cookie)).toEqual([expect.objectContaining({ role: 'primary', reason: 'pin' })]);
+  expect(looks()).toBe(0);
+});
+
+test('a monitor asks one question after the other', async () => {
+  const warnings: Error[] = [];
+  const warn = (warning: Error): void => void warnings.push(warning);
+  process.on('warning', warn);
+  try {
+    const pool = open({ probeIntervalMs: 20 });
+    await read(pool);
+    for (let round = 0; round < 20; round++) {
+      const cookies = await Promise.all(Array.from({ length: 10 }, () => write(pool)));
+      await Promise.all(cookies.map((cookie) => read(pool, cookie)));
+    }
+  } finally {
+    process.off('warning', warn);
+  }
+  expect(warnings).toEqual([]);
+});
+
+/** @returns a function that tells how often replicas have been asked since how far they have replayed */
+function countLooks(): () => number {
+  const query = vi.spyOn(pg.Client.prototype, 'query');
+  return () =>
+    query.mock.calls.filter(
+      ([text]) =>
+        typeof text === 'string' &&
+        text.startsWith('SELECT pg_is_in_recovery() AS standby, pg_last_wal_replay'),
+    ).length;
+}
 
 function open(options: ReplicatedPoolOptions = {}): ReplicatedPool {
   const pool = new ReplicatedPool({ primary: cluster.url, replicas: cluster.replicaUrls, ...options });

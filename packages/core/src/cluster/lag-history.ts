@@ -34,6 +34,11 @@ export class LagHistory {
     this.#hasReached = hasReached;
   }
 
+  /** When the primary was last seen, in ms of the monitor's clock; undefined before the first time. */
+  get lastSeenAt(): number | undefined {
+    return this.#samples.at(-1)?.until;
+  }
+
   /** Notes that the primary was seen at a position. An answer that a later one has overtaken says nothing new. */
   record(position: Position, at: number): void {
     const last = this.#samples.at(-1);

@@ -25,6 +25,11 @@ export class ReplayDelay {
     this.#learntAt = now;
   }
 
+  /** Begins anew, as another primary does. */
+  forget(): void {
+    this.#ms = 0;
+  }
+
   /**
    * Whether the replica may have replayed something by now that it had not when it was last looked at.
    *

@@ -159,8 +159,10 @@ export class ClusterWatcher {
   }
 
   #judgeLag({ role, position }: Observation): { lagMs: number | undefined; lagging: boolean } {
-    const now = this.#options.clock.now();
     if (role === 'primary') return { lagMs: 0, lagging: false };
+    const present = this.#options.clock.now();
+    // While there is no primary, nobody falls further behind: what it had last may never arrive.
+    const now = this.#topology.primary === undefined ? (this.#lag.lastSeenAt ?? present) : present;
     const lagMs = position === undefined ? undefined : this.#lag.lagOf(position, now);
     return { lagMs, lagging: lagMs !== undefined && lagMs > this.#options.maxLagMs };
   }
@@ -172,6 +174,7 @@ export class ClusterWatcher {
     if (primary !== undefined && primary.node !== this.#historian) {
       // Another node's history begins. One that was only away for a moment goes on with its own.
       this.#lag.clear();
+      for (const delay of this.#delays.values()) delay.forget();
       this.#historian = primary.node;
     }
     if (primary?.node === next.node && next.position !== undefined && next !== previous) {

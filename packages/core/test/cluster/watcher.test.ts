@@ -125,6 +125,66 @@ describe('the lag of a replica', () => {
   });
 });
 
+test('a replica that misses what a lost primary had last falls no further behind, and is read from', async () => {
+  const { clock, nodes, watcher } = await watch();
+  nodes.a.shows = observed({ role: 'primary', position: '11' });
+  await clock.pass(1_000);
+  nodes.a.shows = new Refused('nobody listens');
+  await clock.pass(60_000);
+  expect(watcher.topology.primary).toBeUndefined();
+  expect(replicas(watcher)).toEqual(['b']);
+});
+
+describe('whether a replica is worth a look', () => {
+  const b = [{ name: 'b' }];
+
+  test('goes by how long it took before to replay what the primary was seen to have', async () => {
+    const { clock, watcher } = await watch();
+    watcher.noteWritten('a', '11');
+    await clock.pass(300);
+    watcher.noteReplayed('b', '10');
+    watcher.noteWritten('a', '12');
+    await clock.pass(200);
+    expect(watcher.worthALook(b, '12')).toEqual([]);
+    await clock.pass(100);
+    expect(watcher.worthALook(b, '12')).toEqual(b);
+  });
+
+  test('is learnt from its probes as well', async () => {
+    const { clock, watcher } = await watch();
+    watcher.noteWritten('a', '11');
+    await clock.pass(2_000);
+    watcher.noteWritten('a', '12');
+    await clock.pass(10);
+    expect(watcher.worthALook(b, '12')).toEqual([]);
+  });
+
+  test('is not judged by what is seen of a node that is not the primary', async () => {
+    const { clock, watcher } = await watch();
+    watcher.noteWritten('b', '50');
+    await clock.pass(300);
+    watcher.noteReplayed('b', '10');
+    watcher.noteWritten('a', '11');
+    expect(watcher.worthALook(b, '11')).toEqual(b);
+  });
+
+  test('begins anew with another primary', async () => {
+    const { clock, nodes, watcher } = await watch({
+      a: new FakeNode(observed({ role: 'primary', position: '10' })),
+      b: new FakeNode(observed({ position: '10' })),
+      c: new FakeNode(observed({ position: '10' })),
+    });
+    watcher.noteWritten('a', '11');
+    await clock.pass(5_000);
+    nodes.a.shows = new Refused('nobody listens');
+    nodes.c.shows = observed({ role: 'primary', position: '11', timeline: 2 });
+    await clock.pass(1_500);
+    expect(watcher.topology.primary?.node).toBe('c');
+    watcher.noteWritten('c', '12');
+    expect(watcher.worthALook(b, '12')).toEqual(b);
+  });
+});
+
 describe('another primary', () => {
   test('is followed, and the old one is never returned to', async () => {
     const changes = heard('primary-changed');

@@ -88,7 +88,8 @@ describe('the age of a position', () => {
 test('an answer that a later one has overtaken says nothing new', () => {
   const history = seenAt(10, 20);
   history.record('15', 1_500);
-  expect(history.delayOf('14', 2_000)).toEqual({ least: 1_000, most: 2_000 });
+  history.record('30', 2_000);
+  expect(history.delayOf('16', 2_500)).toEqual({ least: 1_500, most: 2_500 });
 });
 
 describe('the memory of a primary that never rests', () => {

@@ -14,6 +14,12 @@ import { eventually } from './stage.js';
 
 const config = defineReplication({ secret: 'a secret that is long enough for a test', pin: { forMs: 0 } });
 
+const monotonic = defineReplication({
+  secret: 'a secret that is long enough for a test',
+  pin: { forMs: 0 },
+  monotonicReads: true,
+});
+
 let cluster: LocalCluster;
 const pools: ReplicatedPool[] = [];
 /** `pg` warns once in a process of a connection that is asked two things at a time. */
@@ -161,11 +167,13 @@ test('replicas that cannot have replayed a write yet, going by their lag, are no
   expect(looks()).toBe(0);
 });
 
-test('a monitor asks one question after the other', async () => {
-  const pool = open({ probeIntervalMs: 20 });
+test('a monitor asks one question after the other, however many there are', async () => {
+  const pool = open({ probeIntervalMs: 5 });
   for (let round = 0; round < 20; round++) {
     const cookies = await Promise.all(Array.from({ length: 10 }, () => write(pool)));
-    await Promise.all(cookies.map((cookie) => read(pool, cookie)));
+    const pages = cookies.map((cookie) => request(monotonic, 'GET', cookie));
+    await Promise.all(pages.map((page) => runInScope(page, () => pool.query('SELECT count(*) FROM notes'))));
+    await Promise.all(pages.map(readyToSeal));
   }
   expect(warnings).toEqual([]);
 });
@@ -192,7 +200,7 @@ async function pauseAll(): Promise<void> {
 }
 
 async function writeWithin(pool: ReplicatedPool): Promise<Scope> {
-  const scope = openRequest(config, { method: 'POST', path: '/notes', headers: {}, secure: false });
+  const scope = request(config, 'POST');
   await runInScope(scope, () => pool.query('INSERT INTO notes DEFAULT VALUES'));
   return scope;
 }
@@ -209,8 +217,12 @@ async function read(
   cookie?: string,
   rule?: Scope['rule'],
 ): Promise<Scope['session']['uses']> {
-  const headers = cookie === undefined ? {} : { cookie };
-  const scope = openRequest(config, { method: 'GET', path: '/notes', headers, secure: false }, rule);
+  const scope = request(config, 'GET', cookie, rule);
   await runInScope(scope, () => pool.query('SELECT count(*) FROM notes'));
   return scope.session.uses;
+}
+
+function request(settings: typeof config, method: string, cookie?: string, rule?: Scope['rule']): Scope {
+  const headers = cookie === undefined ? {} : { cookie };
+  return openRequest(settings, { method, path: '/notes', headers, secure: false }, rule);
 }

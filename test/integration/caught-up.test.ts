@@ -143,7 +143,9 @@ test('requests that wait at one moment share the query for the position', async 
 
 test('reads that wait at one moment share a look at a replica', async () => {
   const pool = open({ probeIntervalMs: 60_000 });
-  await read(pool);
+  await eventually('every node was seen', () =>
+    pool.status().nodes.every(({ lagMs }) => lagMs !== undefined),
+  );
   const cookie = await write(pool);
   await cluster.waitForCatchUp();
   const looks = countLooks();

@@ -6,7 +6,7 @@ import { monotonic, pinnedForSeconds, released } from './routed-policy.js';
 import { singleUseCookie } from './single-use-cookie.js';
 import { timePolicies } from './time-after-write.js';
 
-/** All that are compared, in the order of the table. */
+/** All that are compared, in the order of the table: next to each other those that are judged by each other. */
 export const policies: readonly Policy[] = [
   primaryOnly,
   randomReplica,
@@ -14,7 +14,7 @@ export const policies: readonly Policy[] = [
   ...timePolicies,
   gitlab,
   pinnedForSeconds,
-  released,
   monotonic,
+  released,
   oracle,
 ];

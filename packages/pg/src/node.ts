@@ -20,8 +20,8 @@ export interface NodeHooks {
   /** A pool of connections was made: whoever counts or listens wants to know. */
   readonly onPool: (pool: pg.Pool) => void;
   readonly onPoolGone: (pool: pg.Pool) => void;
-  /** A look has shown how far a node has replayed. */
-  readonly onReplayed: (node: string, position: Position) => void;
+  /** A look that took so many ms has shown how far a node has replayed. */
+  readonly onReplayed: (node: string, position: Position, tookMs: number) => void;
 }
 
 /** One database server and its two pools. */
@@ -156,12 +156,13 @@ export class PgNode implements Balanced, Selectable {
 
   async #askReplayed(ms: number): Promise<void> {
     const before = this.#description;
+    const asked = performance.now();
     const position = await this.prober.replayedPosition(ms);
     // Whatever was seen meanwhile is as new as this.
     if (this.#description !== before) return;
     this.#silent = position === undefined;
     this.#advance(position, before);
-    if (position !== undefined) this.#hooks.onReplayed(this.name, position);
+    if (position !== undefined) this.#hooks.onReplayed(this.name, position, performance.now() - asked);
   }
 
   /** Takes over how far the node has come, unless it was described anew meanwhile: it may have gone back. */

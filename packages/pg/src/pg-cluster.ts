@@ -45,7 +45,8 @@ export class PgCluster implements Cluster {
       newestTimeline: (): number => this.#watcher.topology.timeline,
       onPool: (pool: pg.Pool): void => events.relay(pool),
       onPoolGone: (pool: pg.Pool): void => events.forget(pool),
-      onReplayed: (node: string, position: Position): void => this.#watcher.noteReplayed(node, position),
+      onReplayed: (node: string, position: Position, tookMs: number): void =>
+        this.#watcher.noteReplayed(node, position, tookMs),
     };
     const nodes = settings.nodes.map((node) => new PgNode(node, settings, hooks));
     this.#nodes = new Map(nodes.map((node) => [node.name, node]));

@@ -82,7 +82,8 @@ export class PgProber implements Prober {
     if (link === undefined) return undefined;
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<undefined>((resolve) => {
-      timer = setTimeout(() => resolve(undefined), ms);
+      // This process may have been too busy to read an answer that has come in time: that is read first.
+      timer = setTimeout(() => setImmediate(resolve, undefined), ms);
     });
     try {
       return await Promise.race([ask(link), late]);

@@ -70,16 +70,17 @@ export class LagHistory {
   /**
    * How long it took a replica to get to where it is, and may take it to get further.
    *
-   * @param replayed the replica's position
-   * @param now ms of the monitor's clock
+   * @param replayed the replica's position, read at some moment between these two
+   * @param asked when it was asked for, in ms of the monitor's clock
+   * @param answered when it was there
    */
-  delayOf(replayed: Position, now: number): DelayBounds {
+  delayOf(replayed: Position, asked: number, answered: number): DelayBounds {
     const index = this.#countReached(replayed);
     const reached = this.#samples[index - 1];
     const missing = this.#samples[index];
     return {
-      least: missing === undefined ? 0 : now - missing.since,
-      most: reached === undefined ? Number.POSITIVE_INFINITY : now - reached.since,
+      least: missing === undefined ? 0 : Math.max(asked - missing.since, 0),
+      most: reached === undefined ? Number.POSITIVE_INFINITY : answered - reached.since,
     };
   }
 

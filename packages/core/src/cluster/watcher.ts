@@ -92,10 +92,14 @@ export class ClusterWatcher {
     if (node === this.#historian) this.#lag.record(position, this.#options.clock.now());
   }
 
-  /** Somebody has seen how far a replica has replayed, besides its monitor. */
-  noteReplayed(node: string, position: Position): void {
+  /**
+   * Somebody has seen how far a replica has replayed, besides its monitor.
+   *
+   * @param tookMs how long the answer took
+   */
+  noteReplayed(node: string, position: Position, tookMs: number): void {
     const now = this.#options.clock.now();
-    this.#delays.get(node)?.learn(this.#lag.delayOf(position, now), now);
+    this.#delays.get(node)?.learn(this.#lag.delayOf(position, now - tookMs, now), now);
   }
 
   /**
@@ -181,7 +185,7 @@ export class ClusterWatcher {
       this.#lag.record(next.position, next.observedAt ?? this.#options.clock.now());
     }
     if (next.role === 'replica' && next.position !== undefined && next.observedAt !== previous.observedAt) {
-      this.noteReplayed(next.node, next.position);
+      this.noteReplayed(next.node, next.position, next.roundTripMs ?? 0);
     }
     this.#options.onTopology(this.#topology, before);
     this.#publishChanges(next, previous, before);

@@ -53,19 +53,27 @@ describe('the lag of a replica', () => {
 
 describe('how long a replica takes', () => {
   test('lies between what it has not replayed and what it has', () => {
-    expect(seenAt(10, 20, 30).delayOf('20', 2_500)).toEqual({ least: 500, most: 1_500 });
+    expect(seenAt(10, 20, 30).delayOf('20', 2_500, 2_500)).toEqual({ least: 500, most: 1_500 });
+  });
+
+  test('is not overrated where the answer took long', () => {
+    expect(seenAt(10, 20, 30).delayOf('20', 2_100, 2_500)).toEqual({ least: 100, most: 1_500 });
+    expect(seenAt(10, 20, 30).delayOf('20', 1_900, 2_500)).toEqual({ least: 0, most: 1_500 });
   });
 
   test('may be nothing where it has replayed all that is known', () => {
-    expect(seenAt(10, 20).delayOf('20', 9_000)).toEqual({ least: 0, most: 8_000 });
+    expect(seenAt(10, 20).delayOf('20', 9_000, 9_000)).toEqual({ least: 0, most: 8_000 });
   });
 
   test('may be anything where it is behind all that is remembered', () => {
-    expect(seenAt(10, 20).delayOf('5', 9_000)).toEqual({ least: 9_000, most: Number.POSITIVE_INFINITY });
+    expect(seenAt(10, 20).delayOf('5', 9_000, 9_000)).toEqual({
+      least: 9_000,
+      most: Number.POSITIVE_INFINITY,
+    });
   });
 
   test('counts from the beginning of an idle time, when the position was written', () => {
-    expect(seenAt(10, 10, 10).delayOf('10', 2_000)).toEqual({ least: 0, most: 2_000 });
+    expect(seenAt(10, 10, 10).delayOf('10', 2_000, 2_000)).toEqual({ least: 0, most: 2_000 });
   });
 });
 
@@ -89,7 +97,7 @@ test('an answer that a later one has overtaken says nothing new', () => {
   const history = seenAt(10, 20);
   history.record('15', 1_500);
   history.record('30', 2_000);
-  expect(history.delayOf('16', 2_500)).toEqual({ least: 1_500, most: 2_500 });
+  expect(history.delayOf('16', 2_500, 2_500)).toEqual({ least: 1_500, most: 2_500 });
 });
 
 describe('the memory of a primary that never rests', () => {

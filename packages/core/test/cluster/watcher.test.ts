@@ -142,7 +142,7 @@ describe('whether a replica is worth a look', () => {
     const { clock, watcher } = await watch();
     watcher.noteWritten('a', '11');
     await clock.pass(300);
-    watcher.noteReplayed('b', '10');
+    watcher.noteReplayed('b', '10', 0);
     watcher.noteWritten('a', '12');
     await clock.pass(200);
     expect(watcher.worthALook(b, '12')).toEqual([]);
@@ -163,7 +163,7 @@ describe('whether a replica is worth a look', () => {
     const { clock, watcher } = await watch();
     watcher.noteWritten('b', '50');
     await clock.pass(300);
-    watcher.noteReplayed('b', '10');
+    watcher.noteReplayed('b', '10', 0);
     watcher.noteWritten('a', '11');
     expect(watcher.worthALook(b, '11')).toEqual(b);
   });

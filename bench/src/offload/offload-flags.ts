@@ -11,7 +11,7 @@ export interface OffloadFlags {
 }
 
 const long: TrialPlan = { visitors: 200, idleMs: 3_000, warmUpMs: 4_000, measuredMs: 12_000 };
-const short: TrialPlan = { visitors: 200, idleMs: 200, warmUpMs: 500, measuredMs: 1_500 };
+const short: TrialPlan = { visitors: 200, idleMs: 100, warmUpMs: 300, measuredMs: 1_000 };
 const shortScenarios: readonly string[] = ['lag-300', 'uneven'];
 
 /**

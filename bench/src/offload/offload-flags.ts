@@ -10,7 +10,7 @@ export interface OffloadFlags {
   readonly plan: TrialPlan;
 }
 
-const long: Omit<TrialPlan, 'visitors'> = { idleMs: 3_000, warmUpMs: 4_000, measuredMs: 12_000 };
+const long: Omit<TrialPlan, 'visitors'> = { idleMs: 2_000, warmUpMs: 3_000, measuredMs: 8_000 };
 const short: Omit<TrialPlan, 'visitors'> = { idleMs: 100, warmUpMs: 300, measuredMs: 1_000 };
 const shortScenarios: readonly string[] = ['lag-300', 'uneven'];
 

@@ -156,6 +156,19 @@ test('reads that wait at one moment share a look at each replica', async () => {
   });
 });
 
+test('a read asks one replica, and no other where that one has caught up', async () => {
+  const pool = open();
+  await read(pool);
+  const looks = countLooks();
+  await eventually('one look is enough', async () => {
+    const cookie = await write(pool);
+    await cluster.waitForCatchUp();
+    const before = looks();
+    const [use] = await read(pool, cookie);
+    return looks() - before === 1 && use?.reason === 'caught-up';
+  });
+});
+
 test('replicas that cannot have replayed a write yet, going by their lag, are not asked', async () => {
   const pool = open({ probeIntervalMs: 100 });
   await read(pool);

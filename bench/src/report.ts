@@ -5,7 +5,6 @@ import { fileURLToPath } from 'node:url';
 import type { Figure } from './benchmark.js';
 import type { Comparison } from './comparison.js';
 import { type Goal, judge } from './goals.js';
-import type { SlicePlan } from './slices.js';
 
 /** `ratio <name> <median> [low-high] cpu <median>`: what was tried, in terms of the base. */
 export function ratioLine({ name, throughput: { median, low, high }, cpu }: Comparison): string {
@@ -32,13 +31,10 @@ function three(value: number): string {
   return value.toFixed(3);
 }
 
-/** What a run has found. */
+/** What a run has found, besides what the benchmark itself has. */
 export interface Findings {
-  readonly plan: SlicePlan;
   /** What the cluster's primary says it is; undefined when none was needed. */
   readonly postgres: string | undefined;
-  readonly comparisons: readonly Comparison[];
-  readonly figures: readonly Figure[];
 }
 
 /**
@@ -47,7 +43,7 @@ export interface Findings {
  * @param name of the benchmark; one file is kept for each major version of Node
  * @returns the path of the file
  */
-export async function writeFindings(name: string, findings: Findings): Promise<string> {
+export async function writeFindings<F extends Findings>(name: string, findings: F): Promise<string> {
   const folder = fileURLToPath(new URL('../results/', import.meta.url));
   const [major] = process.versions.node.split('.');
   const file = `${folder}${name}-${major}.json`;

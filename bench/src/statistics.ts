@@ -27,6 +27,17 @@ export function estimateMedian(samples: readonly number[]): Estimate {
 }
 
 /**
+ * The smallest sample that so large a share of all samples do not exceed.
+ *
+ * @param share above 0, at most 1
+ * @throws RangeError when there are no samples
+ */
+export function quantile(samples: readonly number[], share: number): number {
+  const sorted = [...samples].sort((a, b) => a - b);
+  return at(sorted, Math.ceil(share * sorted.length) - 1);
+}
+
+/**
  * How many samples at each end can be left out. With k the largest number for which P(Binomial(n, 1/2) < k) ≤ 2.5 %,
  * the interval begins at the k-th smallest sample.
  */
@@ -44,6 +55,6 @@ function samplesOutside(n: number): number {
 
 function at(sorted: readonly number[], index: number): number {
   const value = sorted[index];
-  if (value === undefined) throw new RangeError('There is no median of nothing.');
+  if (value === undefined) throw new RangeError('There is no median or quantile of nothing.');
   return value;
 }

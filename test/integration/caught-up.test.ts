@@ -8,25 +8,41 @@ import {
 } from '@node-replicated/core/adapter';
 import { type LocalCluster, startCluster } from '@node-replicated/local-cluster';
 import { ReplicatedPool, type ReplicatedPoolOptions } from '@node-replicated/pg';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import pg from 'pg';
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { eventually } from './stage.js';
 
 const config = defineReplication({ secret: 'a secret that is long enough for a test', pin: { forMs: 0 } });
 
+const monotonic = defineReplication({
+  secret: 'a secret that is long enough for a test',
+  pin: { forMs: 0 },
+  monotonicReads: true,
+});
+
 let cluster: LocalCluster;
 const pools: ReplicatedPool[] = [];
+/** `pg` warns once in a process of a connection that is asked two things at a time. */
+const warnings: Error[] = [];
+const warn = (warning: Error): void => void warnings.push(warning);
 
 beforeAll(async () => {
+  process.on('warning', warn);
   cluster = await startCluster({ replicas: 2 });
   await cluster.primary.query('CREATE TABLE notes (id serial PRIMARY KEY)');
   await cluster.waitForCatchUp();
 });
 
 afterEach(async () => {
+  vi.restoreAllMocks();
   for (const replica of cluster.replicas) await replica.resumeReplay();
   await Promise.all(pools.splice(0).map((pool) => pool.end()));
 });
 
-afterAll(() => cluster.stop());
+afterAll(async () => {
+  process.off('warning', warn);
+  await cluster.stop();
+});
 
 test('a read after a write is served by a replica that has replayed it', async () => {
   const pool = open();
@@ -125,6 +141,70 @@ test('requests that wait at one moment share the query for the position', async 
   expect(new Set(positions.map((mark) => JSON.stringify(mark))).size).toBeLessThanOrEqual(2);
 });
 
+test('reads that wait at one moment share a look at each replica', async () => {
+  const pool = open();
+  await read(pool);
+  const looks = countLooks();
+  await eventually('a look has found a replica for all of them', async () => {
+    const cookie = await write(pool);
+    await cluster.waitForCatchUp();
+    const before = looks();
+    const uses = await Promise.all(Array.from({ length: 50 }, () => read(pool, cookie)));
+    const taken = looks() - before;
+    expect(taken).toBeLessThanOrEqual(2 * cluster.replicas.length);
+    return taken > 0 && uses.every(([use]) => use?.reason === 'caught-up');
+  });
+});
+
+test('a read asks one replica, and no other where that one has caught up', async () => {
+  const pool = open();
+  await read(pool);
+  const looks = countLooks();
+  await eventually('one look is enough', async () => {
+    const cookie = await write(pool);
+    await cluster.waitForCatchUp();
+    const before = looks();
+    const [use] = await read(pool, cookie);
+    return looks() - before === 1 && use?.reason === 'caught-up';
+  });
+});
+
+test('replicas that cannot have replayed a write yet, going by their lag, are not asked', async () => {
+  const pool = open({ probeIntervalMs: 100 });
+  await read(pool);
+  await pauseAll();
+  await write(pool);
+  await eventually('the replicas lag', () =>
+    pool.status().nodes.every(({ role, lagMs }) => role === 'primary' || (lagMs ?? 0) > 4_000),
+  );
+  const looks = countLooks();
+  const cookie = await write(pool);
+  expect(await read(pool, cookie)).toEqual([expect.objectContaining({ role: 'primary', reason: 'pin' })]);
+  expect(looks()).toBe(0);
+});
+
+test('a monitor asks one question after the other, however many there are', async () => {
+  const pool = open({ probeIntervalMs: 5 });
+  for (let round = 0; round < 20; round++) {
+    const cookies = await Promise.all(Array.from({ length: 10 }, () => write(pool)));
+    const pages = cookies.map((cookie) => request(monotonic, 'GET', cookie));
+    await Promise.all(pages.map((page) => runInScope(page, () => pool.query('SELECT count(*) FROM notes'))));
+    await Promise.all(pages.map(readyToSeal));
+  }
+  expect(warnings).toEqual([]);
+});
+
+/** @returns a function that tells how often replicas have been asked since how far they have replayed */
+function countLooks(): () => number {
+  const query = vi.spyOn(pg.Client.prototype, 'query');
+  const look = 'SELECT pg_is_in_recovery() AS standby, pg_last_wal_replay';
+  return () =>
+    query.mock.calls.filter(([asked]: readonly unknown[]) => {
+      const text = typeof asked === 'object' && asked !== null && 'text' in asked ? asked.text : asked;
+      return String(text).startsWith(look);
+    }).length;
+}
+
 function open(options: ReplicatedPoolOptions = {}): ReplicatedPool {
   const pool = new ReplicatedPool({ primary: cluster.url, replicas: cluster.replicaUrls, ...options });
   pools.push(pool);
@@ -136,7 +216,7 @@ async function pauseAll(): Promise<void> {
 }
 
 async function writeWithin(pool: ReplicatedPool): Promise<Scope> {
-  const scope = openRequest(config, { method: 'POST', path: '/notes', headers: {}, secure: false });
+  const scope = request(config, 'POST');
   await runInScope(scope, () => pool.query('INSERT INTO notes DEFAULT VALUES'));
   return scope;
 }
@@ -153,8 +233,12 @@ async function read(
   cookie?: string,
   rule?: Scope['rule'],
 ): Promise<Scope['session']['uses']> {
-  const headers = cookie === undefined ? {} : { cookie };
-  const scope = openRequest(config, { method: 'GET', path: '/notes', headers, secure: false }, rule);
+  const scope = request(config, 'GET', cookie, rule);
   await runInScope(scope, () => pool.query('SELECT count(*) FROM notes'));
   return scope.session.uses;
+}
+
+function request(settings: typeof config, method: string, cookie?: string, rule?: Scope['rule']): Scope {
+  const headers = cookie === undefined ? {} : { cookie };
+  return openRequest(settings, { method, path: '/notes', headers, secure: false }, rule);
 }

@@ -1,5 +1,5 @@
 import { hasReachedOf } from './cluster-registry.js';
-import { type Pin, unitePins } from './pin.js';
+import { movedLater, type Pin, unitePins } from './pin.js';
 
 /** What one client was given: a line of tokens, of which it may hold any. */
 interface Lineage {
@@ -7,13 +7,11 @@ interface Lineage {
   pin: Pin;
 }
 
-const mostTries = 5;
-
-/** How much later, in ms, a pin may be dated than it was made. A time in the future counts as now. */
-const mostLater = 1_000;
-
 /** How many tokens are remembered at least, and half of how many at most. */
 const mostTokens = 5_000;
+
+/** By how many ms tokens for the same moment differ at most, unless very many are needed. */
+const usuallyApartMs = 16;
 
 /**
  * Knows which tokens follow each other. Requests of one client that are under way at the same time bring the same
@@ -25,7 +23,6 @@ const mostTokens = 5_000;
 export class PinLineages {
   #young = new Map<string, Lineage>();
   #old = new Map<string, Lineage>();
-  #later = 0;
 
   /** The furthest pin that the holder of a token was given here; undefined when that is not known. */
   furthest(token: string): Pin | undefined {
@@ -44,28 +41,21 @@ export class PinLineages {
     const lineage = known[0] ?? { pin };
     for (const { pin: other } of known) lineage.pin = unitePins(other, lineage.pin, hasReachedOf);
     lineage.pin = unitePins(lineage.pin, pin, hasReachedOf);
-    const token = this.#encodeOwn(lineage, encode);
+    const token = this.#encodeApart(lineage, encode);
     for (const each of [...held, token]) this.#remember(each, lineage);
     return token;
   }
 
   /**
-   * Clients who wrote at the same moment may be given the same words, which would not tell whose they are: then a
-   * pin is dated somewhat later. One that holds by time alone has no position to lose.
+   * A token that no other client holds. Those that wrote at one moment share the question for the position, and with
+   * the same token they would be taken for each other ever after.
    */
-  #encodeOwn(lineage: Lineage, encode: (pin: Pin) => string): string {
+  #encodeApart(lineage: Lineage, encode: (pin: Pin) => string): string {
     let token = encode(lineage.pin);
-    for (let tries = 0; tries < mostTries && this.#isOthers(token, lineage); tries += 1) {
-      this.#later = (this.#later % mostLater) + 1;
-      lineage.pin = dated(lineage.pin, this.#later);
-      token = encode(lineage.pin);
+    for (let most = usuallyApartMs; (this.#find(token) ?? lineage) !== lineage; most *= 2) {
+      token = encode(movedLater(lineage.pin, 1 + Math.floor(Math.random() * most)));
     }
     return token;
-  }
-
-  #isOthers(token: string, lineage: Lineage): boolean {
-    const named = [...lineage.pin.marks.values()].some((mark) => typeof mark === 'object');
-    return named && (this.#find(token) ?? lineage) !== lineage;
   }
 
   #find(token: string): Lineage | undefined {
@@ -79,9 +69,4 @@ export class PinLineages {
     }
     this.#young.set(token, lineage);
   }
-}
-
-/** A pin that says the same of a time that is so many ms later. */
-function dated({ at, seenAt, marks }: Pin, later: number): Pin {
-  return seenAt === undefined ? { at: at + later, marks } : { at, seenAt: seenAt + later, marks };
 }

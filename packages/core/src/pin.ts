@@ -57,6 +57,11 @@ export function unitePins(a: Pin, b: Pin, hasReachedOf: (cluster: string) => Has
   return bounded(Math.max(a.at, b.at), lastMoved(newer), joinedMarks(older.marks, marks));
 }
 
+/** The same pin, as if it had moved so many ms later by a read: it says as much, and expires that much later. */
+export function movedLater(pin: Pin, ms: number): Pin {
+  return bounded(pin.at, lastMoved(pin) + ms, pin.marks);
+}
+
 function bounded(at: number, movedAt: number, marks: ReadonlyMap<string, PinMark>): Pin {
   const pin = movedAt > at ? { at, seenAt: movedAt, marks } : { at, marks };
   const fits = !marks.has(anyCluster) && marks.size <= mostClusters && pinText(pin).length <= mostTextBytes;

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { registerCluster } from '../src/cluster-registry.js';
 import { readyToSeal, sealResponse } from '../src/lifecycle.js';
 import type { ReplicationConfig } from '../src/options.js';
+import { pinText } from '../src/pin.js';
 import { PinLineages } from '../src/pin-lineages.js';
 import type { Scope } from '../src/scope.js';
 import { aPin, aRequest, configWith, cookieHeader, noon } from './requests.js';
@@ -76,6 +77,28 @@ describe('two tabs whose responses overtake each other', () => {
     const bob = await answered(post(config, ''), '2');
     await answered(post(config, ann), '9');
     expect([ann, bob].map((cookie) => asked(config, cookie))).toEqual(['9', '2']);
+  });
+});
+
+describe('clients that wrote at the same moment, up to the same position', () => {
+  const settings = { pin: { forMs: 0 } };
+
+  test('are not taken for each other when one of them writes again', async () => {
+    const config = configWith(settings);
+    const clients = await Promise.all(Array.from({ length: 50 }, () => answered(post(config, ''), '1')));
+    const [ann = '', ...others] = clients;
+    await answered(post(config, ann), '9');
+    expect(asked(config, ann)).toBe('9');
+    expect(new Set(others.map((cookie) => asked(config, cookie)))).toEqual(new Set(['1']));
+  });
+
+  test('are given tokens of their own also where those name as many clusters as they can', () => {
+    const lineages = new PinLineages();
+    const names = [1, 2, 3, 4].map((n) => `cluster-with-a-name-of-30-byte-${n}`.slice(-30));
+    const pin = aPin(noon, Object.fromEntries(names.map((name) => [name, { position: 'a'.repeat(4) }])));
+    const tokens = Array.from({ length: 50 }, () => lineages.follow([], pin, pinText));
+    expect(new Set(tokens).size).toBe(tokens.length);
+    expect(Math.max(...tokens.map((token) => token.length))).toBeLessThanOrEqual(156);
   });
 });
 

@@ -64,10 +64,21 @@ export function bytesBehind(behind: Position, ahead: Position): number | undefin
   return from.lsn >= to.lsn ? 0 : Number(to.lsn - from.lsn);
 }
 
+/** The same history at another place; undefined when the position is not one of PostgreSQL's. */
+export function atLsn(position: Position, lsn: bigint): Position | undefined {
+  const known = parsePosition(position);
+  return known === undefined ? undefined : formatPosition({ ...known, lsn });
+}
+
+/** A number of so many digits is exact in a float. */
+const exactDigits = 10;
+
 function fromBase36(digits: string): bigint | undefined {
   if (!/^[0-9a-z]{1,13}$/.test(digits)) return undefined;
-  let value = 0n;
-  for (const digit of digits) value = value * 36n + BigInt(Number.parseInt(digit, 36));
+  const split = Math.max(digits.length - exactDigits, 0);
+  const low = BigInt(Number.parseInt(digits.slice(split), 36));
+  if (split === 0) return low;
+  const value = BigInt(Number.parseInt(digits.slice(0, split), 36)) * 36n ** BigInt(exactDigits) + low;
   return value < 1n << 64n ? value : undefined;
 }
 

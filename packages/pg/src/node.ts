@@ -21,6 +21,8 @@ export interface NodeHooks {
   /** A pool of connections was made: whoever counts or listens wants to know. */
   readonly onPool: (pool: pg.Pool) => void;
   readonly onPoolGone: (pool: pg.Pool) => void;
+  /** A look that took so many ms has shown how far a node has replayed. */
+  readonly onReplayed: (node: string, position: Position, tookMs: number) => void;
 }
 
 /** One database server and its two pools. */
@@ -43,6 +45,8 @@ export class PgNode implements Balanced, Selectable {
   readonly #primaryReadsMax: number | undefined;
   readonly #hooks: NodeHooks;
   readonly #shown: SharedTask<Position | undefined>;
+  #looking: Promise<void> | undefined;
+  #silent = false;
   #description: NodeDescription | undefined;
   #isPrimary = false;
   #reader: SessionPool | undefined;
@@ -84,6 +88,7 @@ export class PgNode implements Balanced, Selectable {
   observe(description: NodeDescription): boolean {
     if (description === this.#description) return false;
     const { observedAt, error } = description;
+    if (observedAt !== this.#description?.observedAt) this.#silent = false;
     const neverThere = observedAt === undefined && error !== undefined && this.prober.isRefusal(error);
     const answered = this.#description?.state !== 'down' && !neverThere;
     this.#description = description;
@@ -95,6 +100,24 @@ export class PgNode implements Balanced, Selectable {
     const isNews = isDown && !this.#isDown;
     this.#isDown = isDown;
     return isNews;
+  }
+
+  /** Whether the node can be asked how far it has replayed. One that did not answer is left alone until a probe has. */
+  get tellsReplayed(): boolean {
+    return !this.#silent;
+  }
+
+  /**
+   * Looks how far the node has replayed. Whoever asks meanwhile gets the same look: what it shows is true, and the
+   * next one would hardly show more.
+   *
+   * @param ms how long to wait for an answer
+   */
+  look(ms: number): Promise<void> {
+    this.#looking ??= this.#askReplayed(ms).finally(() => {
+      this.#looking = undefined;
+    });
+    return this.#looking;
   }
 
   /** A position at or after everything that the node has shown by now: asked once for all who wait. */
@@ -166,10 +189,26 @@ export class PgNode implements Balanced, Selectable {
   async #askShown(ms: number): Promise<Position | undefined> {
     const before = this.#description;
     const position = await this.prober.shownPosition(ms);
+    this.#advance(position, before);
+    return position;
+  }
+
+  async #askReplayed(ms: number): Promise<void> {
+    const before = this.#description;
+    const asked = performance.now();
+    const position = await this.prober.replayedPosition(ms);
+    // Whatever was seen meanwhile is as new as this.
+    if (this.#description !== before) return;
+    this.#silent = position === undefined;
+    this.#advance(position, before);
+    if (position !== undefined) this.#hooks.onReplayed(this.name, position, performance.now() - asked);
+  }
+
+  /** Takes over how far the node has come, unless it was described anew meanwhile: it may have gone back. */
+  #advance(position: Position | undefined, before: NodeDescription | undefined): void {
     const isNews =
       position !== undefined && this.replayed !== undefined && hasReached(position, this.replayed);
     if (isNews && this.#description === before) this.replayed = position;
-    return position;
   }
 
   #retire(pool: SessionPool | undefined, error: Error): Promise<void> {

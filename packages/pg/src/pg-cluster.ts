@@ -77,9 +77,7 @@ export class PgCluster implements Cluster {
       node: (name) => this.#nodes.get(name),
       lookAround: () => this.#lookAround(),
     });
-    this.#position = new SharedTask(async () =>
-      this.#primary?.prober.writtenPosition(settings.probeTimeoutMs),
-    );
+    this.#position = new SharedTask(() => this.#askWritten());
     if (settings.discover !== undefined) {
       this.#discovery = new NodeDiscovery(settings.discover, settings, this.events, {
         known: () => [...this.#nodes.values()].map((node) => node.settings),
@@ -218,6 +216,13 @@ export class PgCluster implements Cluster {
     await Promise.all(this.#closing);
   }
 
+  async #askWritten(): Promise<Position | undefined> {
+    const primary = this.#primary;
+    const position = await primary?.prober.writtenPosition(this.settings.probeTimeoutMs);
+    if (primary !== undefined && position !== undefined) this.#watcher.noteWritten(primary.name, position);
+    return position;
+  }
+
   #follow(topology: Topology): void {
     const former = this.#primary;
     this.#primary = this.#node(topology.primary);
@@ -248,6 +253,7 @@ export class PgCluster implements Cluster {
       newestTimeline: () => this.#watcher.topology.timeline,
       onPool: (pool) => this.#poolEvents.relay(pool),
       onPoolGone: (pool) => this.#poolEvents.forget(pool),
+      onReplayed: (name, position, tookMs) => this.#watcher.noteReplayed(name, position, tookMs),
     });
     this.#nodes.set(node.name, node);
     return node;

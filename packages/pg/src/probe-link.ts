@@ -1,8 +1,21 @@
 import { Socket } from 'node:net';
+import type { Observation, Position } from '@node-replicated/core/cluster';
 import pg from 'pg';
 import { setRef } from './connection-use.js';
+import { atLsn, parseLsn } from './lsn.js';
 import { ownTypes } from './own-types.js';
-import { type ProbeQuestions, type ProbeRights, questionsFor, rightsQuestion } from './probe-question.js';
+import {
+  type ObserveAnswer,
+  type ProbeQuestions,
+  type ProbeRights,
+  questionsFor,
+  type ReplayedAnswer,
+  replayedQuestion,
+  rightsQuestion,
+  toObservation,
+  toWritten,
+  type WrittenAnswer,
+} from './probe-question.js';
 
 /** As it was loaded: who replaces it later, to see or to fail an application's connections, does not mean this one. */
 const { connect } = pg.Client.prototype;
@@ -14,6 +27,7 @@ export class ProbeLink {
   #socket: { destroy(): unknown } | undefined;
   /** Ends when the connection has nothing to do: `pg` takes one question at a time. */
   #idle: Promise<unknown> = Promise.resolve();
+  #standbyAt: Position | undefined;
   #opened = false;
   #closed = false;
   #newestTimeline = 0;
@@ -38,29 +52,28 @@ export class ProbeLink {
     this.#questions = this.#open();
   }
 
-  /** Asks a question that this session may ask. */
-  async ask<A extends pg.QueryResultRow>(question: 'observe' | 'written'): Promise<A> {
-    return this.#query<A>((await this.#questions)[question]);
+  /** What the node is. */
+  async observe(): Promise<Observation> {
+    await this.#reviewRights();
+    const { observe, hint } = await this.#questions;
+    const answer = await this.#query<ObserveAnswer>(observe);
+    const observation = toObservation({ ...answer, timeline: this.#newest(answer.timeline) }, hint);
+    this.#standbyAt = observation.role === 'replica' ? observation.position : undefined;
+    return observation;
   }
 
-  /** Something may have been granted since it was last looked. It rejects as {@link ProbeLink.ask} does. */
-  async reviewRights(): Promise<void> {
-    if ((await this.#questions).hint !== undefined) this.#questions = this.#learnRights();
+  /** Where the primary is, at or after every commit that has returned. A standby refuses the question. */
+  async written(): Promise<Position | undefined> {
+    const { written } = await this.#questions;
+    return toWritten(await this.#query<WrittenAnswer>(written));
   }
 
-  /** What to grant, so that more can be seen. */
-  async hint(): Promise<string | undefined> {
-    return (await this.#questions).hint;
-  }
-
-  /**
-   * The newest timeline that this connection has shown. A standby that loses its upstream forgets which timeline it
-   * received from there, although it has it; only a restart, which ends all connections, can take it back.
-   */
-  newest(timeline: string | null): string | null {
-    if (timeline === null) return null;
-    this.#newestTimeline = Math.max(this.#newestTimeline, Number(timeline));
-    return String(this.#newestTimeline);
+  /** How far a standby has replayed, at least on the timeline on which this connection has observed it. */
+  async replayed(): Promise<Position | undefined> {
+    const observed = this.#standbyAt;
+    if (observed === undefined) return undefined;
+    const { standby, lsn } = await this.#query<ReplayedAnswer>(replayedQuestion);
+    return standby && lsn !== null ? atLsn(observed, parseLsn(lsn)) : undefined;
   }
 
   close(): void {
@@ -75,12 +88,27 @@ export class ProbeLink {
     return this.#learnRights();
   }
 
+  /** Something may have been granted since it was last looked. */
+  async #reviewRights(): Promise<void> {
+    if ((await this.#questions).hint !== undefined) this.#questions = this.#learnRights();
+  }
+
+  /**
+   * The newest timeline that this connection has shown. A standby that loses its upstream forgets which timeline it
+   * received from there, although it has it; only a restart, which ends all connections, can take it back.
+   */
+  #newest(timeline: string | null): string | null {
+    if (timeline === null) return null;
+    this.#newestTimeline = Math.max(this.#newestTimeline, Number(timeline));
+    return String(this.#newestTimeline);
+  }
+
   async #learnRights(): Promise<ProbeQuestions> {
     return questionsFor(await this.#query<ProbeRights>(rightsQuestion));
   }
 
-  async #query<A extends pg.QueryResultRow>(text: string): Promise<A> {
-    const asked = this.#idle.then(() => this.#client.query<A>({ text, types: ownTypes }));
+  async #query<A extends object>(text: string): Promise<A> {
+    const asked = this.#idle.then(() => this.#client.query<A & pg.QueryResultRow>({ text, types: ownTypes }));
     this.#idle = asked.catch(() => undefined);
     const { rows } = await asked;
     const [answer] = rows;

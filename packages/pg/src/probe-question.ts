@@ -81,6 +81,16 @@ export function questionsFor({
   };
 }
 
+/** How far a standby has replayed. It is asked often, so it asks for nothing else. */
+export const replayedQuestion: string =
+  'SELECT pg_is_in_recovery() AS standby, pg_last_wal_replay_lsn()::text AS lsn';
+
+/** The answer to {@link replayedQuestion}. */
+export interface ReplayedAnswer {
+  readonly standby: boolean;
+  readonly lsn: string | null;
+}
+
 interface LogSizes {
   readonly file_bytes: string;
   readonly page_bytes: string;

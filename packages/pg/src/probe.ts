@@ -1,7 +1,6 @@
 import type { Observation, Position, Prober } from '@node-replicated/core/cluster';
 import type pg from 'pg';
 import { ProbeLink } from './probe-link.js';
-import { type ObserveAnswer, toObservation, toWritten, type WrittenAnswer } from './probe-question.js';
 
 /** Looks at a PostgreSQL server over one connection of its own, apart from the application's statements. */
 export class PgProber implements Prober {
@@ -20,7 +19,7 @@ export class PgProber implements Prober {
     });
     const link = this.#link ?? this.#open();
     try {
-      return await Promise.race([reviewAndObserve(link), late]);
+      return await Promise.race([link.observe(), late]);
     } catch (error) {
       link.close();
       if (this.#link === link) this.#link = undefined;
@@ -35,7 +34,7 @@ export class PgProber implements Prober {
    * @returns undefined when there is no connection, no answer in time, or the node is no primary
    */
   writtenPosition(ms: number): Promise<Position | undefined> {
-    return this.#askFor(ms, async (link) => toWritten(await link.ask<WrittenAnswer>('written')));
+    return this.#askFor(ms, (link) => link.written());
   }
 
   /**
@@ -45,7 +44,18 @@ export class PgProber implements Prober {
    * @returns undefined when there is no connection, or no answer in time
    */
   shownPosition(ms: number): Promise<Position | undefined> {
-    return this.#askFor(ms, async (link) => (await observeOver(link)).position);
+    return this.#askFor(ms, async (link) => (await link.observe()).position);
+  }
+
+  /**
+   * How far a standby has surely replayed: on the timeline that was last observed over the same connection, or on
+   * one that follows it.
+   *
+   * @param ms how long to wait for the answer
+   * @returns undefined when there is no connection, no answer in time, or the node is no standby
+   */
+  replayedPosition(ms: number): Promise<Position | undefined> {
+    return this.#askFor(ms, (link) => link.replayed());
   }
 
   isRefusal(error: Error): boolean {
@@ -72,7 +82,8 @@ export class PgProber implements Prober {
     if (link === undefined) return undefined;
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<undefined>((resolve) => {
-      timer = setTimeout(() => resolve(undefined), ms);
+      // This process may have been too busy to read an answer that has come in time: that is read first.
+      timer = setTimeout(() => setImmediate(resolve, undefined), ms);
     });
     try {
       return await Promise.race([ask(link), late]);
@@ -82,14 +93,4 @@ export class PgProber implements Prober {
       clearTimeout(timer);
     }
   }
-}
-
-async function reviewAndObserve(link: ProbeLink): Promise<Observation> {
-  await link.reviewRights();
-  return observeOver(link);
-}
-
-async function observeOver(link: ProbeLink): Promise<Observation> {
-  const answer = await link.ask<ObserveAnswer>('observe');
-  return toObservation({ ...answer, timeline: link.newest(answer.timeline) }, await link.hint());
 }

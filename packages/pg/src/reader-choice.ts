@@ -26,9 +26,6 @@ export interface ReaderSources {
 /** Nodes that have failed a statement already. */
 type Without = ReadonlySet<PgNode> | undefined;
 
-/** A replica that was seen so many ms ago is not probed again for a read that waits for its position. */
-const freshMs = 15;
-
 /** The longest, in ms, that a read waits for a replica to say where it is: one that hangs must not hold it up. */
 const longestLookMs = 50;
 
@@ -39,7 +36,8 @@ const pollMs = 5;
  * Chooses the node whose reader serves a read.
  *
  * A read that must see what its client wrote goes down a ladder: a replica known to have replayed that; one that
- * a probe, shared by all who wait, finds to have; one that gets there in `waitForReplicaMs`; the primary.
+ * a look, shared by all who wait, finds to have; one that gets there in `waitForReplicaMs`; the primary. Replicas
+ * that cannot have replayed it yet, going by how long they took before, are not asked.
  */
 export class ReaderChoice {
   readonly #sources: ReaderSources;
@@ -73,7 +71,7 @@ export class ReaderChoice {
       return chosen;
     }
     // Before every node has been looked at, a replica that is about to be found is worth the wait.
-    if (!this.#sources.watcher.settled || this.#mayCatchUp(decision)) return undefined;
+    if (!this.#sources.watcher.settled || this.#mayCatchUp(decision, without)) return undefined;
     return this.#primary(without);
   }
 
@@ -139,10 +137,8 @@ export class ReaderChoice {
       const found = await watcher.waitFor(() => this.now(decision, session, without), 0);
       if (found !== undefined) return found;
     }
-    if (this.#mayCatchUp(decision)) {
-      const found = (await this.#awaitCaughtUp(decision, session, without)) ?? this.#primary(without);
-      if (found !== undefined) return found;
-    }
+    const found = (await this.#awaitCaughtUp(decision, session, without)) ?? this.#primary(without);
+    if (found !== undefined) return found;
     this.#sources.lookAround();
     const look = (): PgNode | undefined => this.now(decision, session, without) ?? this.#primary(without);
     return watcher.waitFor(look, settings.waitMs);
@@ -153,22 +149,43 @@ export class ReaderChoice {
     session: Session | undefined,
     without: Without,
   ): Promise<PgNode | undefined> {
-    const { watcher, settings } = this.#sources;
-    const deadline = performance.now() + settings.waitForReplicaMs;
-    for (let seenMs = freshMs; ; seenMs = 0) {
-      const looks = this.#sources.replicas().map(({ name }) => watcher.refresh(name, seenMs));
-      await firstThat(looks, () => this.now(decision, session, without) !== undefined);
-      const caughtUp = this.now(decision, session, without);
-      if (caughtUp !== undefined || performance.now() + pollMs > deadline) return caughtUp;
+    const deadline = performance.now() + this.#sources.settings.waitForReplicaMs;
+    while (this.#mayCatchUp(decision, without)) {
+      await this.#look(decision, without);
+      const found = this.now(decision, session, without);
+      if (found !== undefined || performance.now() + pollMs > deadline) return found;
       await pause(pollMs);
     }
+    return this.now(decision, session, without);
   }
 
-  /** Whether the read has to see a position of this cluster, and there are replicas that may reach it. */
-  #mayCatchUp(decision: Decision): boolean {
-    return (
-      requiresPosition(decision) && this.#isOurs(decision.position) && this.#sources.replicas().length > 0
+  /** Asks one replica that may have caught up, and only if it has not, the others. */
+  async #look(decision: Decision, without: Without): Promise<void> {
+    const promising = this.#worthALook(decision.position, without);
+    if (promising.length === 0) return;
+    const isThere = (): boolean => this.#candidates(decision, without).length > 0;
+    const first = this.#sources.balance(promising);
+    await first.look(longestLookMs);
+    if (isThere()) return;
+    const others = promising.filter((replica) => replica !== first);
+    await firstThat(
+      others.map((replica) => replica.look(longestLookMs)),
+      isThere,
     );
+  }
+
+  /** Whether the read has to see a position of this cluster, and there are replicas that may reach it in time. */
+  #mayCatchUp(decision: Decision, without: Without): boolean {
+    if (!requiresPosition(decision) || !this.#isOurs(decision.position)) return false;
+    const { settings } = this.#sources;
+    if (settings.waitForReplicaMs > 0) return this.#sources.replicas().length > 0;
+    return this.#worthALook(decision.position, without).length > 0;
+  }
+
+  #worthALook(position: Position | undefined, without: Without): readonly PgNode[] {
+    if (position === undefined) return [];
+    const able = this.#sources.replicas().filter((node) => node.tellsReplayed && without?.has(node) !== true);
+    return this.#sources.watcher.worthALook(able, position);
   }
 
   #candidates(decision: Decision, without: Without): readonly PgNode[] {
@@ -209,17 +226,9 @@ function isAlone(kept: unknown, shown: ReadonlySet<string>, candidates: readonly
   return kept instanceof PgNode && shown.size === 1 && shown.has(kept.name) && candidates.includes(kept);
 }
 
-/** Waits until one of several looks has brought what is wanted, or all have ended, or one takes too long. */
-function firstThat(looks: readonly Promise<void>[], isThere: () => boolean): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, longestLookMs);
-    let left = looks.length;
-    const finish = (): void => {
-      left -= 1;
-      if (left > 0 && !isThere()) return;
-      clearTimeout(timer);
-      resolve();
-    };
-    for (const look of looks) look.then(finish, finish);
-  });
+/** Waits until one of several looks has brought what is wanted, or all have ended. */
+function firstThat(looks: readonly Promise<void>[], isThere: () => boolean): Promise<unknown> {
+  const all = Promise.all(looks);
+  const brought = looks.map((look) => look.then(() => (isThere() ? undefined : all)));
+  return Promise.race([all, ...brought]);
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
+  atLsn,
   bytesBehind,
   endOfLastRecord,
   formatPosition,
@@ -69,6 +70,11 @@ describe('the end of the last record', () => {
 });
 
 describe('a position', () => {
+  it('can be moved along its history, and keeps system and timeline', () => {
+    expect(atLsn(position(5n, 3, 9n), 8n)).toBe(position(8n, 3, 9n));
+    expect(atLsn('not one', 8n)).toBeUndefined();
+  });
+
   it('reads back as it was made, up to the largest numbers', () => {
     const some = numbers(7n);
     for (let i = 0; i < 2_000; i++) {

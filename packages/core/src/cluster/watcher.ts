@@ -1,9 +1,10 @@
 import { ClusterEvents } from '../cluster-events.js';
-import type { HasReached } from '../position.js';
+import type { HasReached, Position } from '../position.js';
 import type { Clock } from './clock.js';
 import { LagHistory } from './lag-history.js';
 import { type MonitorSettings, NodeMonitor, type Prober } from './monitor.js';
 import type { NodeDescription, Observation } from './node-description.js';
+import { ReplayDelay } from './replay-delay.js';
 import { emptyTopology, judgeTopology, type Topology } from './topology.js';
 
 /** A node to watch. */
@@ -35,6 +36,7 @@ export class ClusterWatcher {
   readonly #leaving = new Map<NodeMonitor, (description: NodeDescription) => void>();
   readonly #lag: LagHistory;
   readonly #events: ClusterEvents;
+  readonly #delays = new Map<string, ReplayDelay>();
   readonly #waiting = new Set<() => void>();
   #topology = emptyTopology;
   /** The node whose positions the lag is measured by. */
@@ -104,6 +106,7 @@ export class ClusterWatcher {
     const monitor = this.#monitors.get(name);
     if (monitor === undefined) return () => undefined;
     this.#monitors.delete(name);
+    this.#delays.delete(name);
     this.#leaving.set(monitor, onDescription);
     this.#judge();
     return () => {
@@ -132,16 +135,31 @@ export class ClusterWatcher {
     await Promise.all([...this.#monitors.values()].map((monitor) => monitor.check()));
   }
 
+  /** Somebody has seen the primary at a position, besides its monitor. */
+  noteWritten(node: string, position: Position): void {
+    if (node === this.#historian) this.#lag.record(position, this.#options.clock.now());
+  }
+
   /**
-   * Probes a node now, unless it was seen a moment ago.
+   * Somebody has seen how far a replica has replayed, besides its monitor.
    *
-   * @param freshMs how long ago that may be, in ms
+   * @param tookMs how long the answer took
    */
-  refresh(node: string, freshMs: number): Promise<void> {
-    const monitor = this.#monitors.get(node);
-    if (monitor === undefined) return Promise.resolve();
-    const { observedAt = Number.NEGATIVE_INFINITY } = monitor.description;
-    return this.#options.clock.now() - observedAt < freshMs ? Promise.resolve() : monitor.check();
+  noteReplayed(node: string, position: Position, tookMs: number): void {
+    const now = this.#options.clock.now();
+    this.#delays.get(node)?.learn(this.#lag.delayOf(position, now - tookMs, now), now);
+  }
+
+  /**
+   * The replicas that may have replayed a position by now, although that is not known of them: going by how long
+   * they took before. It is no use to ask the others.
+   *
+   * @param replicas from which to take them
+   */
+  worthALook<R extends { readonly name: string }>(replicas: readonly R[], position: Position): readonly R[] {
+    const now = this.#options.clock.now();
+    const ageMs = this.#lag.ageOf(position, now);
+    return replicas.filter(({ name }) => this.#delays.get(name)?.isWorthALook(ageMs, now) === true);
   }
 
   /** A statement on this node has failed in a way that a dead node would explain. */
@@ -202,12 +220,15 @@ export class ClusterWatcher {
         else leaving(next);
       },
     });
+    this.#delays.set(name, new ReplayDelay());
     return monitor;
   }
 
   #judgeLag({ role, position }: Observation): { lagMs: number | undefined; lagging: boolean } {
-    const now = this.#options.clock.now();
     if (role === 'primary') return { lagMs: 0, lagging: false };
+    const present = this.#options.clock.now();
+    // While there is no primary, nobody falls further behind: what it had last may never arrive.
+    const now = this.#topology.primary === undefined ? (this.#lag.lastSeenAt ?? present) : present;
     const lagMs = position === undefined ? undefined : this.#lag.lagOf(position, now);
     return { lagMs, lagging: lagMs !== undefined && lagMs > this.#options.maxLagMs };
   }
@@ -220,10 +241,14 @@ export class ClusterWatcher {
     if (primary !== undefined && primary.node !== this.#historian) {
       // Another node's history begins. One that was only away for a moment goes on with its own.
       this.#lag.clear();
+      for (const delay of this.#delays.values()) delay.forget();
       this.#historian = primary.node;
     }
     if (primary !== undefined && primary.node === next?.node && next.position !== undefined) {
       this.#lag.record(next.position, next.observedAt ?? this.#options.clock.now());
+    }
+    if (next?.role === 'replica' && next.position !== undefined && next.observedAt !== previous?.observedAt) {
+      this.noteReplayed(next.node, next.position, next.roundTripMs ?? 0);
     }
     this.#options.onTopology(this.#topology, before);
     if (next !== undefined && previous !== undefined) this.#publishChange(next, previous);

@@ -133,6 +133,66 @@ describe('the lag of a replica', () => {
   });
 });
 
+test('a replica that misses what a lost primary had last falls no further behind, and is read from', async () => {
+  const { clock, nodes, watcher } = await watch();
+  nodes.a.shows = observed({ role: 'primary', position: '11' });
+  await clock.pass(1_000);
+  nodes.a.shows = new Refused('nobody listens');
+  await clock.pass(60_000);
+  expect(watcher.topology.primary).toBeUndefined();
+  expect(replicas(watcher)).toEqual(['b']);
+});
+
+describe('whether a replica is worth a look', () => {
+  const b = [{ name: 'b' }];
+
+  test('goes by how long it took before to replay what the primary was seen to have', async () => {
+    const { clock, watcher } = await watch();
+    watcher.noteWritten('a', '11');
+    await clock.pass(300);
+    watcher.noteReplayed('b', '10', 0);
+    watcher.noteWritten('a', '12');
+    await clock.pass(200);
+    expect(watcher.worthALook(b, '12')).toEqual([]);
+    await clock.pass(100);
+    expect(watcher.worthALook(b, '12')).toEqual(b);
+  });
+
+  test('is learnt from its probes as well', async () => {
+    const { clock, watcher } = await watch();
+    watcher.noteWritten('a', '11');
+    await clock.pass(2_000);
+    watcher.noteWritten('a', '12');
+    await clock.pass(10);
+    expect(watcher.worthALook(b, '12')).toEqual([]);
+  });
+
+  test('is not judged by what is seen of a node that is not the primary', async () => {
+    const { clock, watcher } = await watch();
+    watcher.noteWritten('b', '50');
+    await clock.pass(300);
+    watcher.noteReplayed('b', '10', 0);
+    watcher.noteWritten('a', '11');
+    expect(watcher.worthALook(b, '11')).toEqual(b);
+  });
+
+  test('begins anew with another primary', async () => {
+    const { clock, nodes, watcher } = await watch({
+      a: new FakeNode(observed({ role: 'primary', position: '10' })),
+      b: new FakeNode(observed({ position: '10' })),
+      c: new FakeNode(observed({ position: '10' })),
+    });
+    watcher.noteWritten('a', '11');
+    await clock.pass(5_000);
+    nodes.a.shows = new Refused('nobody listens');
+    nodes.c.shows = observed({ role: 'primary', position: '11', timeline: 2 });
+    await clock.pass(1_500);
+    expect(watcher.topology.primary?.node).toBe('c');
+    watcher.noteWritten('c', '12');
+    expect(watcher.worthALook(b, '12')).toEqual(b);
+  });
+});
+
 describe('another primary', () => {
   test('is followed, and the old one is never returned to', async () => {
     const changes = heard('primary-changed');
@@ -232,26 +292,8 @@ describe('a change of a node', () => {
 });
 
 describe('looking again', () => {
-  test('probes a node that was not seen a moment ago, and no other', async () => {
-    const { clock, nodes, watcher } = await watch();
-    const before = { a: nodes.a.probes, b: nodes.b.probes };
-    await clock.pass(100);
-    await watcher.refresh('b', 200);
-    expect(nodes.b.probes).toBe(before.b);
-    await watcher.refresh('b', 100);
-    expect([nodes.a.probes, nodes.b.probes]).toEqual([before.a, before.b + 1]);
-  });
-
-  test('probes a node that was never seen, whatever counts as a moment', async () => {
-    const { nodes, watcher } = await watch({ a: new FakeNode(new Error('lost')) });
-    const { probes } = nodes.a;
-    await watcher.refresh('a', Number.POSITIVE_INFINITY);
-    expect(nodes.a.probes).toBe(probes + 1);
-  });
-
   test('does nothing for a node that does not exist', async () => {
     const { watcher } = await watch();
-    await watcher.refresh('x', 0);
     await watcher.suspect('x');
     expect(watcher.topology.primary?.node).toBe('a');
   });
@@ -259,7 +301,7 @@ describe('looking again', () => {
   test('probes each node once for all who ask at a time', async () => {
     const { nodes, watcher } = await watch();
     const { probes } = nodes.b;
-    await Promise.all(Array.from({ length: 100 }, () => watcher.refresh('b', 0)));
+    await Promise.all(Array.from({ length: 100 }, () => watcher.suspect('b')));
     expect(nodes.b.probes - probes).toBe(2);
   });
 });
@@ -300,7 +342,6 @@ describe('a watcher that is closed', () => {
     const { clock, nodes, watcher, topologies } = await watch();
     watcher.close();
     const before = [nodes.a.probes, nodes.b.probes, topologies.length];
-    await watcher.refresh('a', 0);
     await watcher.suspect('b');
     await watcher.checkAll();
     await clock.pass(600_000);

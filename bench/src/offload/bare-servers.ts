@@ -1,0 +1,48 @@
+import type { LocalCluster } from '@node-replicated/local-cluster';
+import type pg from 'pg';
+import { OpenPools } from '../open-pools.js';
+import { type BoardRow, postToBoard, selectBoard, versionIn } from './boards.js';
+import type { Shown } from './policy.js';
+
+/** A bare pool for each node: what policies work with that know nothing of this library. */
+export class BareServers implements AsyncDisposable {
+  readonly #pools = new OpenPools();
+  readonly #primary: pg.Pool;
+  readonly replicas: readonly pg.Pool[];
+
+  constructor({ primary, replicas }: LocalCluster) {
+    this.#primary = this.#pools.bare(primary);
+    this.replicas = replicas.map((replica) => this.#pools.bare(replica));
+  }
+
+  async readPrimary(board: number): Promise<Shown> {
+    return { version: await readOn(this.#primary, board), onPrimary: true };
+  }
+
+  /** @param among replicas that will do. @default all of them */
+  async readReplica(board: number, among: readonly pg.Pool[] = this.replicas): Promise<Shown> {
+    const replica = among[Math.floor(Math.random() * among.length)];
+    if (replica === undefined) throw new RangeError('There is no replica to choose from.');
+    return { version: await readOn(replica, board), onPrimary: false };
+  }
+
+  async post(board: number): Promise<number> {
+    return versionIn((await this.#primary.query<BoardRow>(postToBoard, [board])).rows);
+  }
+
+  /** Where the primary's log ends now. */
+  async writtenLsn(): Promise<string> {
+    const { rows } = await this.#primary.query<{ lsn: string }>(
+      'SELECT pg_current_wal_insert_lsn()::text AS lsn',
+    );
+    return rows[0]?.lsn ?? '0/0';
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#pools[Symbol.asyncDispose]();
+  }
+}
+
+async function readOn(pool: pg.Pool, board: number): Promise<number> {
+  return versionIn((await pool.query<BoardRow>(selectBoard, [board])).rows);
+}

@@ -1,0 +1,49 @@
+import { describe, expect, test } from 'vitest';
+import { type NodeHooks, PgNode } from '../src/node.js';
+import { resolvePoolOptions } from '../src/options.js';
+
+const hooks: NodeHooks = {
+  newestTimeline: () => 1,
+  onPool: () => undefined,
+  onPoolGone: () => undefined,
+  onReplayed: () => undefined,
+};
+
+/** A node that nobody has connected to, so that it cannot answer. */
+function silentNode(): PgNode {
+  const settings = resolvePoolOptions({ primary: 'postgresql://127.0.0.1:1/app' });
+  return new PgNode({ name: 'replica', config: {}, address: undefined }, settings, hooks);
+}
+
+/** What a monitor says of a node that it has seen at a moment. */
+function seen(observedAt: number): Parameters<PgNode['observe']>[0] {
+  return {
+    node: 'replica',
+    state: 'up',
+    role: 'replica',
+    position: undefined,
+    timeline: 1,
+    systemIdentifier: '7',
+    streaming: true,
+    hint: undefined,
+    roundTripMs: 1,
+    lagMs: 0,
+    observedAt,
+    failures: 0,
+    error: undefined,
+  };
+}
+
+describe('a node that did not say how far it has replayed', () => {
+  test('is not asked before a probe has seen it again', async () => {
+    const node = silentNode();
+    node.observe(seen(1));
+    expect(node.tellsReplayed).toBe(true);
+    await node.look(50);
+    expect(node.tellsReplayed).toBe(false);
+    node.observe({ ...seen(1), failures: 1 });
+    expect(node.tellsReplayed).toBe(false);
+    node.observe(seen(2));
+    expect(node.tellsReplayed).toBe(true);
+  });
+});

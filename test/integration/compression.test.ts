@@ -7,7 +7,7 @@ import compression from 'compression';
 import express from 'express';
 import Fastify from 'fastify';
 import { afterEach, describe, expect, it } from 'vitest';
-import { goOn, standStill } from './notes-sites.js';
+import { goOn, patient, standStill } from './notes-sites.js';
 import { cluster, pool, stagePool } from './pool-stage.js';
 import { pinCookieOf, type Site, secret, send } from './sites.js';
 import { insert } from './stage.js';
@@ -16,7 +16,7 @@ import { insert } from './stage.js';
 const text = 'a line that is compressed\n'.repeat(2_000);
 const settings = { secret, pin: { forMs: 0 } };
 
-stagePool();
+stagePool({ options: patient });
 
 afterEach(() => goOn(cluster));
 

@@ -1,13 +1,13 @@
 import { defineReplication, exportPin, replicationCounts, runWithPin } from '@node-replicated/core';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { newText, notesPages, shown, standStill } from './notes-sites.js';
+import { newText, notesPages, patient, shown, standStill } from './notes-sites.js';
 import { cluster, pool, stagePool } from './pool-stage.js';
 import { frameworks, openSite, type Pages, secret, send } from './sites.js';
 
 const lagMs = 3_000;
 const config = defineReplication({ secret, pin: { forMs: 0 } });
 
-stagePool();
+stagePool({ options: patient });
 
 beforeAll(async () => {
   for (const replica of cluster.replicas) await replica.setLag(lagMs);

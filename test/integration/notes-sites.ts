@@ -1,6 +1,7 @@
 import type { LocalCluster } from '@node-replicated/local-cluster';
 import type { ReplicatedPool } from '@node-replicated/pg';
 import type { Pages, Reply, Visit } from './sites.js';
+import { eventually } from './stage.js';
 
 /** What a page of notes shows. */
 export interface NotesPage {
@@ -51,6 +52,18 @@ export async function goOn(cluster: LocalCluster): Promise<void> {
   await Promise.all(cluster.replicas.map((replica) => replica.resumeReplay()));
   await cluster.waitForCatchUp();
 }
+
+/** Waits until a replica is known to have what a client has written: on a busy machine a look takes its time. */
+export async function returnsToReplica(read: () => Promise<unknown>, count: number): Promise<void> {
+  await eventually('a replica serves the client', async () => {
+    const page = (await read()) as NotesPage;
+    if (page.count !== count) throw new Error(`${page.count} notes were shown from the ${page.from}`);
+    return page.from === 'replica caught-up';
+  });
+}
+
+/** For pools whose nodes must not count as lost although the machine is busy. */
+export const patient = { probeTimeoutMs: 5_000 } as const;
 
 let made = 0;
 

@@ -1,5 +1,5 @@
 import { type LocalCluster, startCluster } from '@node-replicated/local-cluster';
-import type { ReplicatedPool } from '@node-replicated/pg';
+import type { ReplicatedPool, ReplicatedPoolOptions } from '@node-replicated/pg';
 import type pg from 'pg';
 import { afterAll, afterEach, beforeAll } from 'vitest';
 import { eventually, inUse, notesSchema, numberOn, openPool, within } from './stage.js';
@@ -21,15 +21,17 @@ interface PoolStageOptions {
   /** Statements that create what only this file's tests use. */
   readonly schema?: string;
   readonly settings?: Readonly<Record<string, string>>;
+  /** How the pool differs from those of the other files. */
+  readonly options?: ReplicatedPoolOptions;
 }
 
 /** Starts one cluster, and opens one pool, for all tests of a file. */
-export function stagePool({ schema = '', settings = {} }: PoolStageOptions = {}): void {
+export function stagePool({ schema = '', settings = {}, options = {} }: PoolStageOptions = {}): void {
   beforeAll(async () => {
     cluster = await startCluster({ replicas: 2, settings });
     await cluster.primary.query(commonSchema + schema);
     await cluster.waitForCatchUp();
-    pool = await openPool(cluster);
+    pool = await openPool(cluster, options);
   });
   afterAll(async () => {
     if (pool !== undefined) await within(5_000, 'the end of the pool', pool.end());

@@ -1,9 +1,21 @@
 import { onReplicationEvent } from '@node-replicated/core';
+import { currentScope } from '@node-replicated/core/adapter';
 import { type LocalCluster, type LocalNode, startCluster } from '@node-replicated/local-cluster';
-import type { NodeOptions } from '@node-replicated/pg';
+import { type NodeOptions, ReplicatedPool } from '@node-replicated/pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Discovered, found, monitorsOf } from './discovery-stage.js';
-import { duringGet, eventually, failureOf, heard, insert, notesSchema, where, within } from './stage.js';
+import {
+  duringGet,
+  duringPost,
+  eventually,
+  failureOf,
+  heard,
+  impatient,
+  insert,
+  notesSchema,
+  where,
+  within,
+} from './stage.js';
 
 describe('a pool that discovers its nodes', () => {
   let cluster: LocalCluster;
@@ -183,6 +195,28 @@ describe('a pool that discovers its nodes', () => {
     await eventually('one monitor is left', async () => (await monitorsOf(second)) === 1);
   });
 
+  it('looks outside of any request, whoever waits for it', async () => {
+    const scopes: unknown[] = [];
+    const pool = duringGet(
+      () =>
+        new ReplicatedPool({
+          ...impatient,
+          discover: async () => {
+            scopes.push(currentScope());
+            return cluster.replicas.map(found);
+          },
+        }),
+    );
+    try {
+      await eventually('it looks on, as there is no primary', () => scopes.length === 2);
+      await failureOf(duringPost(() => pool.query('SELECT 1')));
+      expect(scopes.length).toBeGreaterThan(2);
+      expect(new Set(scopes)).toEqual(new Set([undefined]));
+    } finally {
+      await pool.end();
+    }
+  });
+
   describe('when it finds nothing', () => {
     it.each<[string, Discovered['next'], string]>([
       ['an error', new Error('no route'), 'no route'],
@@ -215,7 +249,7 @@ describe('a pool that discovers its nodes', () => {
     });
     await first.kill();
     await eventually('it knows the other one', () => stage.names.includes('replica-2'));
-    await eventually('the lost one was tried again, which is no news', () => failures > 2);
+    await eventually('the lost one was tried again, which is no news', () => failures > 6);
     stopListening();
     expect(stage.looks).toBe(3);
   });

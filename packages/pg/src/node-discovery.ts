@@ -1,4 +1,5 @@
 import { ReplicationError } from '@node-replicated/core';
+import { runInScope } from '@node-replicated/core/adapter';
 import { type ClusterEvents, compareNodes, Discovery, systemClock } from '@node-replicated/core/cluster';
 import type { Discover } from './discover.js';
 import { isSameNode, type NodeOptions, type NodeSettings, resolveNodes } from './node-options.js';
@@ -49,12 +50,12 @@ export class NodeDiscovery {
 
   /** Looks for the first time, and settles when that has ended, however it ended. */
   start(): Promise<void> {
-    return this.#discovery.start();
+    return runInScope(undefined, () => this.#discovery.start());
   }
 
-  /** A node, or the primary, was lost. */
+  /** A node, or the primary, was lost. Looks belong to no request, whoever asks for them. */
   hurry(): void {
-    this.#discovery.hurry();
+    runInScope(undefined, () => this.#discovery.hurry());
   }
 
   close(): void {

@@ -54,6 +54,7 @@ describe.each(platforms)('%s', (_, adapter) => {
       forceCloseConnections: true,
     });
     await app.listen(0, '127.0.0.1');
+    await eventually('every node is up', () => app.get(fixture.Notes).ready);
     const { port } = app.getHttpServer().address() as AddressInfo;
     url = `http://127.0.0.1:${port}/posts`;
   });

@@ -20,6 +20,8 @@ export interface ReplicationEvents {
    * known to have replayed what the client wrote (`pin`).
    */
   'fallback-to-primary': { readonly cluster: string; readonly reason: Reason };
+  /** A read on the primary was refused: more of them wanted to run there than `primaryReads` allows. */
+  overloaded: { readonly cluster: string; readonly node: string };
   /** A client was released inside a transaction, so its connection was closed. */
   'dirty-release': { readonly cluster: string; readonly node: string };
   /** A node's state or role has changed. */

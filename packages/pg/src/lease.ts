@@ -7,6 +7,7 @@ import { type LeaseJob, needsWriter } from './lease-moves.js';
 import { LeaseWriter } from './lease-writer.js';
 import type { PgNode } from './node.js';
 import { mayHaveWritten } from './plain-read.js';
+import { isOverload } from './primary-reads.js';
 import type { RunContext } from './run-context.js';
 import { isServersAnswer, readFailure } from './sqlstate.js';
 import { type AnyResult, learnFromOwnProtocol } from './statement-call.js';
@@ -223,18 +224,21 @@ export class Lease {
     error: unknown,
   ): Promise<LeaseLink> {
     const { cluster } = this.#context;
+    const { readers } = cluster;
     let refusal = error;
-    for (
-      let node = first;
-      node !== undefined;
-      node = await cluster.readers.instead(decision, session, failed)
-    ) {
+    for (let node = first; node !== undefined; ) {
+      const asked: PgNode = node;
+      const hasBetter = (): boolean => readers.hasBetter(asked, decision, session, failed);
       try {
-        return this.#bind(await checkoutReader(node), 'reader');
+        const checkout = await checkoutReader(asked, hasBetter);
+        if (checkout !== undefined) return this.#bind(checkout, 'reader');
+        node = readers.now(decision, session, failed) ?? (await readers.find(decision, session, failed));
       } catch (refused) {
+        if (isOverload(refused)) throw refused;
         refusal = refused;
-        failed.add(node);
-        void cluster.suspect(node);
+        failed.add(asked);
+        void cluster.suspect(asked);
+        node = await readers.instead(decision, session, failed);
       }
     }
     throw refusal;

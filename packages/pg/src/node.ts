@@ -9,6 +9,8 @@ import {
 import type pg from 'pg';
 import { hasReached } from './lsn.js';
 import type { NodeSettings, PoolSettings } from './options.js';
+import { PrimaryReads } from './primary-reads.js';
+import type { PrimaryReadsSettings } from './primary-reads-options.js';
 import { PgProber } from './probe.js';
 import { SessionPool, type Taken } from './session-pool.js';
 import { proveReader, proveWriter, readerConfig } from './session-proof.js';
@@ -37,19 +39,22 @@ export class PgNode implements Balanced, Selectable {
   provenReadOnly = true;
 
   readonly #config: pg.PoolConfig;
-  readonly #primaryReadsMax: number | undefined;
+  readonly #cluster: string;
+  readonly #primaryReadsSettings: PrimaryReadsSettings;
   readonly #hooks: NodeHooks;
   readonly #shown: SharedTask<Position | undefined>;
   #description: NodeDescription | undefined;
   #isPrimary = false;
   #reader: SessionPool | undefined;
+  #primaryReads: PrimaryReads | undefined;
   #writer: SessionPool | undefined;
 
   constructor({ name, config }: NodeSettings, settings: PoolSettings, hooks: NodeHooks) {
     this.name = name;
     this.prober = new PgProber(config);
     this.#config = config;
-    this.#primaryReadsMax = settings.primaryReadsMax;
+    this.#cluster = settings.name;
+    this.#primaryReadsSettings = settings.primaryReads;
     this.#hooks = hooks;
     this.#shown = new SharedTask(() => this.#askShown(settings.probeTimeoutMs));
   }
@@ -83,10 +88,27 @@ export class PgNode implements Balanced, Selectable {
     return this.#shown.ask();
   }
 
-  /** Takes a connection whose session rejects writes. */
-  takeReader(done: Taken): void {
+  /**
+   * Takes a connection whose session rejects writes. On the primary, where more want one than there are, it waits.
+   *
+   * @param goElsewhere asked while it waits there, whenever something is seen anew: true when the read goes another
+   *   way, and then nothing is told any more
+   */
+  takeReader(done: Taken, goElsewhere?: () => boolean): void {
     this.#reader ??= this.#openReader();
-    this.#reader.take(done);
+    if (!this.#isPrimary) return this.#reader.take(done);
+    this.#primaryReads ??= this.#openPrimaryReads(this.#reader.pool);
+    this.#primaryReads.take(this.#reader, done, goElsewhere);
+  }
+
+  /** Something was seen anew: reads that wait for this node because it is the primary may go elsewhere. */
+  reconsiderReads(): void {
+    this.#primaryReads?.reconsider();
+  }
+
+  /** How many reads wait because this node is the primary, before they reach its reader. */
+  get waitingReads(): number {
+    return this.#primaryReads?.waiting ?? 0;
   }
 
   /** Takes a connection that is proved to be on the primary. */
@@ -116,7 +138,7 @@ export class PgNode implements Balanced, Selectable {
 
   /** How many connections the reader and the writer have. */
   get connections(): { readonly reader: PoolCounts; readonly writer: PoolCounts } {
-    return { reader: countsOf(this.#reader?.pool), writer: countsOf(this.#writer?.pool) };
+    return { reader: countsOf(this.#reader?.pool, this.waitingReads), writer: countsOf(this.#writer?.pool) };
   }
 
   async close(): Promise<void> {
@@ -148,9 +170,14 @@ export class PgNode implements Balanced, Selectable {
     return reader;
   }
 
+  #openPrimaryReads(pool: pg.Pool): PrimaryReads {
+    const limits = { ...this.#primaryReadsSettings, max: this.#readerMax(pool) };
+    return new PrimaryReads(this.#cluster, this.name, limits);
+  }
+
   #readerMax(pool: pg.Pool): number {
     const { max = pool.options.max } = this.#config;
-    return this.#isPrimary ? (this.#primaryReadsMax ?? max) : max;
+    return this.#isPrimary ? (this.#primaryReadsSettings.max ?? max) : max;
   }
 
   #open(config: pg.PoolConfig, proof: ConstructorParameters<typeof SessionPool>[1]): SessionPool {
@@ -166,6 +193,10 @@ export interface PoolCounts {
   readonly waiting: number;
 }
 
-function countsOf(pool: pg.Pool | undefined): PoolCounts {
-  return { total: pool?.totalCount ?? 0, idle: pool?.idleCount ?? 0, waiting: pool?.waitingCount ?? 0 };
+function countsOf(pool: pg.Pool | undefined, waitingOutside = 0): PoolCounts {
+  return {
+    total: pool?.totalCount ?? 0,
+    idle: pool?.idleCount ?? 0,
+    waiting: (pool?.waitingCount ?? 0) + waitingOutside,
+  };
 }

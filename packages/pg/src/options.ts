@@ -2,6 +2,12 @@ import { badOption, clusterNamePattern } from '@node-replicated/core/adapter';
 import type { Balancer, BalancerName, MonitorSettings } from '@node-replicated/core/cluster';
 import type pg from 'pg';
 import { parse } from 'pg-connection-string';
+import { longestTimer, requireNumber } from './number-option.js';
+import {
+  type PrimaryReadsOptions,
+  type PrimaryReadsSettings,
+  resolvePrimaryReads,
+} from './primary-reads-options.js';
 
 /** A node: a connection string, or what `pg` takes to connect. */
 export type NodeOptions =
@@ -45,12 +51,9 @@ export interface ReplicatedPoolOptions extends pg.PoolConfig, Partial<MonitorSet
    * the primary. @default 0
    */
   readonly waitForReplicaMs?: number;
-  /** Connections for reads on the primary, apart from those for writes. */
-  readonly primaryReads?: { /** @default the pool's `max` */ readonly max?: number };
+  /** How many reads the primary serves at a time, and how long others wait for their turn. @default {} */
+  readonly primaryReads?: PrimaryReadsOptions;
 }
-
-/** The longest time that a timer of Node can wait, in ms. */
-const longestTimer = 2 ** 31 - 1;
 
 export interface NodeSettings {
   readonly name: string;
@@ -69,7 +72,7 @@ export interface PoolSettings extends MonitorSettings {
   /** For how many ms a statement waits for a node: no longer than it may wait for a connection. */
   readonly waitMs: number;
   readonly waitForReplicaMs: number;
-  readonly primaryReadsMax: number | undefined;
+  readonly primaryReads: PrimaryReadsSettings;
 }
 
 /**
@@ -110,8 +113,6 @@ export function resolvePoolOptions(options: ReplicatedPoolOptions = {}): PoolSet
   requireNumber('failureThreshold', failureThreshold, 1, Number.MAX_SAFE_INTEGER);
   requireNumber('failoverWaitMs', failoverWaitMs, 0, longestTimer);
   requireNumber('waitForReplicaMs', waitForReplicaMs, 0, longestTimer);
-  if (primaryReads?.max !== undefined)
-    requireNumber('primaryReads.max', primaryReads.max, 1, Number.MAX_SAFE_INTEGER);
   const poolConfig = { ...base, password: options.password };
   return Object.freeze({
     name,
@@ -124,7 +125,7 @@ export function resolvePoolOptions(options: ReplicatedPoolOptions = {}): PoolSet
     failureThreshold,
     waitMs: Math.min(failoverWaitMs, base.connectionTimeoutMillis || failoverWaitMs),
     waitForReplicaMs,
-    primaryReadsMax: primaryReads?.max,
+    primaryReads: resolvePrimaryReads(primaryReads, base.connectionTimeoutMillis),
   });
 }
 
@@ -199,12 +200,6 @@ function nameNodes(configs: readonly NodeConfig[]): readonly NodeSettings[] {
 
 function address({ host = process.env.PGHOST ?? 'localhost', port }: pg.PoolConfig): string {
   return `${host || 'localhost'}:${port || process.env.PGPORT || 5432}`;
-}
-
-function requireNumber(name: string, value: unknown, least: number, most: number): void {
-  if (typeof value !== 'number' || !(value >= least && value <= most)) {
-    throw badOption(name, `must be a number from ${least} to ${most}`);
-  }
 }
 
 function requireList(name: string, value: unknown): void {

@@ -169,6 +169,7 @@ export class PgCluster implements Cluster {
       node.observe(description);
     }
     if (former !== undefined && former !== this.#primary) this.#retire(former);
+    for (const node of this.#nodes.values()) node.reconsiderReads();
   }
 
   #retire(former: PgNode): void {

@@ -95,6 +95,12 @@ export class ReaderChoice {
     return untried ? this.find(decision, session, failed) : undefined;
   }
 
+  /** Whether a read that waits for a reader of the primary had better choose anew. */
+  hasBetter(waitedFor: PgNode, decision: Decision, session: Session | undefined, without?: Without): boolean {
+    const better = this.now(decision, session, without);
+    return better === undefined ? !waitedFor.isPrimary : better !== waitedFor;
+  }
+
   /** Whether a node whose reader a lease holds will do for another statement. */
   suits({ isPrimary, replayed }: PgNode, decision: Decision): boolean {
     if (isPrimary) return true;

@@ -12,6 +12,7 @@ import { fallbackReason } from './fallback-reason.js';
 import { Lease, type LeaseHooks } from './lease.js';
 import type { PgNode } from './node.js';
 import { mayHaveWritten } from './plain-read.js';
+import { isOverload } from './primary-reads.js';
 import type { RunContext } from './run-context.js';
 import { isServersAnswer, readFailure } from './sqlstate.js';
 import { mayCommitPart } from './statement.js';
@@ -74,9 +75,9 @@ export class StatementRun {
 
   #read(): void {
     const { readers } = this.#context.cluster;
-    const node = readers.now(this.#decision, this.#session);
+    const node = readers.now(this.#decision, this.#session, this.#tried);
     if (node !== undefined) this.#readOn(node);
-    else this.#readOnFound(readers.find(this.#decision, this.#session));
+    else this.#readOnFound(readers.find(this.#decision, this.#session, this.#tried));
   }
 
   /** @param error what to fail with when no node is found. @default that there is none */
@@ -92,21 +93,34 @@ export class StatementRun {
   #readOn(node: PgNode): void {
     const onPrimary = node.isPrimary;
     node.busy += 1;
-    node.takeReader((error, client, release) => {
-      if (client === undefined || release === undefined) {
-        node.busy -= 1;
-        this.#readElsewhere(node, error);
-        return;
-      }
-      // Rows of a cursor may reach the client long before it ends.
-      if (this.#call.ownProtocol !== undefined) this.#session?.noteRead(this.#context.cluster, node.name);
-      sendStatement(client, this.#call, (failed, result) => {
-        node.busy -= 1;
-        finishUse(client, release, failed, () => this.#reportDirty(node));
-        if (failed === undefined && result !== undefined) this.#readDone(node, onPrimary, result);
-        else this.#readFailed(node, onPrimary, failed);
-      });
-    });
+    node.takeReader(
+      (error, client, release) => {
+        if (client === undefined || release === undefined) {
+          node.busy -= 1;
+          if (isOverload(error)) this.fail(error);
+          else this.#readElsewhere(node, error);
+          return;
+        }
+        // Rows of a cursor may reach the client long before it ends.
+        if (this.#call.ownProtocol !== undefined) this.#session?.noteRead(this.#context.cluster, node.name);
+        sendStatement(client, this.#call, (failed, result) => {
+          node.busy -= 1;
+          finishUse(client, release, failed, () => this.#reportDirty(node));
+          if (failed === undefined && result !== undefined) this.#readDone(node, onPrimary, result);
+          else this.#readFailed(node, onPrimary, failed);
+        });
+      },
+      () => this.#leave(node),
+    );
+  }
+
+  /** The read waits for a reader of the primary. @returns whether it has gone elsewhere */
+  #leave(node: PgNode): boolean {
+    const { readers } = this.#context.cluster;
+    if (!readers.hasBetter(node, this.#decision, this.#session, this.#tried)) return false;
+    node.busy -= 1;
+    this.#read();
+    return true;
   }
 
   #readDone(node: PgNode, onPrimary: boolean, result: AnyResult): void {

@@ -62,6 +62,12 @@ describe('an option that cannot be used is ERR_OPTION, naming it', () => {
     ['connectionString', { primary: 'postgresql://[' }],
     ['primaryReads.max', { primaryReads: { max: 0 } }],
     ['primaryReads.max', { primaryReads: { max: '5' as never } }],
+    ['primaryReads.queueTimeoutMs', { primaryReads: { queueTimeoutMs: -1 } }],
+    ['primaryReads.queueTimeoutMs', { primaryReads: { queueTimeoutMs: Number.POSITIVE_INFINITY } }],
+    ['primaryReads.maxQueue', { primaryReads: { maxQueue: -1 } }],
+    ['primaryReads.maxQueue', { primaryReads: { maxQueue: null as never } }],
+    ['primaryReads', { primaryReads: 5 as never }],
+    ['primaryReads', { primaryReads: null as never }],
   ];
 
   it.each(bad)('%s: %j', (name, options) => {
@@ -84,7 +90,7 @@ describe('defaults', () => {
       failureThreshold: 3,
       downtimeMs: 60_000,
       waitMs: 5_000,
-      primaryReadsMax: undefined,
+      primaryReads: { max: undefined, queueTimeoutMs: 2_000, maxQueue: 1_000 },
     });
   });
 
@@ -98,6 +104,12 @@ describe('defaults', () => {
     expect(resolvePoolOptions({ connectionTimeoutMillis: 300 }).waitMs).toBe(300);
     expect(resolvePoolOptions({ connectionTimeoutMillis: 0 }).waitMs).toBe(5_000);
     expect(resolvePoolOptions({ connectionTimeoutMillis: 9_000 }).waitMs).toBe(5_000);
+  });
+
+  it('a read waits no longer for its turn on the primary than for a connection', () => {
+    const patience = (connectionTimeoutMillis: number): number =>
+      resolvePoolOptions({ connectionTimeoutMillis }).primaryReads.queueTimeoutMs;
+    expect([300, 0, 9_000].map(patience)).toEqual([300, 2_000, 2_000]);
   });
 
   it('an unbounded lag is allowed', () => {

@@ -119,6 +119,8 @@ describe('reads on the primary', () => {
     await cluster.primary.freeze();
     await becomes(own, 'primary', 'down');
     await first.promote();
+    // The read that was asleep on the old primary went on there, and holds the only reader.
+    await wake(first);
     for (const place of await Promise.all(must))
       expect(place).toMatchObject({ port: first.serverPort, standby: false });
     await cluster.primary.kill();
@@ -145,8 +147,9 @@ async function sleepers(node: LocalNode): Promise<number> {
 }
 
 async function wakeAll(): Promise<void> {
-  for (const node of cluster.nodes) {
-    if (node.running)
-      await node.query("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'");
-  }
+  for (const node of cluster.nodes) if (node.running) await wake(node);
+}
+
+async function wake(node: LocalNode): Promise<void> {
+  await node.query("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'");
 }

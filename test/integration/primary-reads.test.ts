@@ -3,7 +3,17 @@ import type { LocalNode } from '@node-replicated/local-cluster';
 import type { ReplicatedPool, ReplicatedPoolOptions } from '@node-replicated/pg';
 import { afterEach, describe, expect, it } from 'vitest';
 import { becomes, cluster, first, second, stageNodes } from './nodes-stage.js';
-import { duringGet, duringPost, eventually, failureOf, heard, inUse, insert, openPool, where } from './stage.js';
+import {
+  duringGet,
+  duringPost,
+  eventually,
+  failureOf,
+  heard,
+  insert,
+  inUse,
+  openPool,
+  where,
+} from './stage.js';
 
 const sleeping = 'SELECT inet_server_port() AS port FROM pg_sleep(20)';
 

@@ -1,6 +1,8 @@
 import { ReplicationError } from '@node-replicated/core';
 import {
+  averageLatency,
   type Balanced,
+  type LatencyAverage,
   type NodeDescription,
   type Position,
   type Selectable,
@@ -28,11 +30,13 @@ export interface NodeHooks {
 export class PgNode implements Balanced, Selectable {
   readonly name: string;
   readonly prober: PgProber;
-  /** Whether statements may be sent there to read. Kept up to date by the cluster's watcher. */
-  readable = false;
   /** How far it has surely replayed. */
   replayed: Position | undefined;
   lagMs: number | undefined;
+  readonly weight: number;
+  readonly zone: string | undefined;
+  readonly capacity: number;
+  backSince: number | undefined;
   /** Statements and leases that its readers are working on. */
   busy = 0;
   /** Whether its readers' sessions proved to be read-only; false where a pooler drops the setting. */
@@ -45,18 +49,39 @@ export class PgNode implements Balanced, Selectable {
   readonly #shown: SharedTask<Position | undefined>;
   #description: NodeDescription | undefined;
   #isPrimary = false;
+  #readable = false;
+  #latency: LatencyAverage | undefined;
   #reader: SessionPool | undefined;
   #primaryReads: PrimaryReads | undefined;
   #writer: SessionPool | undefined;
 
-  constructor({ name, config }: NodeSettings, settings: PoolSettings, hooks: NodeHooks) {
+  constructor({ name, weight, zone, config }: NodeSettings, settings: PoolSettings, hooks: NodeHooks) {
     this.name = name;
+    this.weight = weight;
+    this.zone = zone;
+    this.capacity = config.max || 10;
     this.prober = new PgProber(config);
     this.#config = config;
     this.#cluster = settings.name;
     this.#primaryReadsSettings = settings.primaryReads;
     this.#hooks = hooks;
     this.#shown = new SharedTask(() => this.#askShown(settings.probeTimeoutMs));
+  }
+
+  /** How long it takes to answer a probe, on an average. */
+  get latencyMs(): number | undefined {
+    return this.#latency?.ms;
+  }
+
+  /** Whether statements may be sent there to read, as the cluster's watcher sees it. */
+  get readable(): boolean {
+    return this.#readable;
+  }
+
+  /** @param now when this is; undefined before every node was looked at: there is nothing to come back from then */
+  setReadable(readable: boolean, now: number | undefined): void {
+    if (readable && !this.#readable) this.backSince = now;
+    this.#readable = readable;
   }
 
   /** Whether this node is the primary, as far as is known. */
@@ -80,6 +105,10 @@ export class PgNode implements Balanced, Selectable {
     this.#description = description;
     this.replayed = description.position;
     this.lagMs = description.lagMs;
+    const { roundTripMs, observedAt } = description;
+    if (roundTripMs !== undefined && observedAt !== undefined && observedAt !== this.#latency?.at) {
+      this.#latency = averageLatency(this.#latency, roundTripMs, observedAt);
+    }
     if (answered && description.state === 'down') this.#sever();
   }
 

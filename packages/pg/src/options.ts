@@ -2,6 +2,12 @@ import { badOption, clusterNamePattern } from '@node-replicated/core/adapter';
 import type { Balancer, BalancerName, MonitorSettings } from '@node-replicated/core/cluster';
 import type pg from 'pg';
 import { parse } from 'pg-connection-string';
+import {
+  type NodePlacement,
+  type NodePlacementOptions,
+  requireZone,
+  resolvePlacement,
+} from './node-placement.js';
 import { longestTimer, requireNumber } from './number-option.js';
 import {
   type PrimaryReadsOptions,
@@ -12,10 +18,11 @@ import {
 /** A node: a connection string, or what `pg` takes to connect. */
 export type NodeOptions =
   | string
-  | (pg.ClientConfig & {
-      /** What the node is called in events, `status()` and `req.replication.nodes`. @default host:port */
-      readonly name?: string;
-    });
+  | (pg.ClientConfig &
+      NodePlacementOptions & {
+        /** What the node is called in events, `status()` and `req.replication.nodes`. @default host:port */
+        readonly name?: string;
+      });
 
 /**
  * The settings of a pool. All that `pg.Pool` takes may stand here as well and holds for every node; a node's own
@@ -30,6 +37,10 @@ export interface ReplicatedPoolOptions extends pg.PoolConfig, Partial<MonitorSet
   readonly replicas?: readonly NodeOptions[];
   /** All nodes, in place of `primary` and `replicas`: who is who is observed anyway. */
   readonly nodes?: readonly NodeOptions[];
+  /** Where this process is: reads stay among the nodes of its zone while one of them has room. @default anywhere */
+  readonly zone?: string;
+  /** For how many ms a replica that came back gets less than its share of the reads. @default 10000 */
+  readonly slowStartMs?: number;
   /** How a replica is chosen. @default 'least-busy' */
   readonly balance?: BalancerName | Balancer;
   /** What to do with a statement that writes in a replica scope. @default 'route', to the primary */
@@ -55,7 +66,7 @@ export interface ReplicatedPoolOptions extends pg.PoolConfig, Partial<MonitorSet
   readonly primaryReads?: PrimaryReadsOptions;
 }
 
-export interface NodeSettings {
+export interface NodeSettings extends NodePlacement {
   readonly name: string;
   readonly config: pg.PoolConfig;
 }
@@ -67,6 +78,8 @@ export interface PoolSettings extends MonitorSettings {
   readonly base: pg.PoolConfig;
   readonly nodes: readonly NodeSettings[];
   readonly balance: BalancerName | Balancer;
+  readonly zone: string | undefined;
+  readonly slowStartMs: number;
   readonly onWriteInReplicaScope: 'route' | 'reject';
   readonly maxLagMs: number;
   /** For how many ms a statement waits for a node: no longer than it may wait for a connection. */
@@ -87,6 +100,8 @@ export function resolvePoolOptions(options: ReplicatedPoolOptions = {}): PoolSet
     replicas,
     nodes,
     balance = 'least-busy',
+    zone,
+    slowStartMs = 10_000,
     onWriteInReplicaScope = 'route',
     maxLagMs = 10_000,
     probeIntervalMs = 1_000,
@@ -113,12 +128,16 @@ export function resolvePoolOptions(options: ReplicatedPoolOptions = {}): PoolSet
   requireNumber('failureThreshold', failureThreshold, 1, Number.MAX_SAFE_INTEGER);
   requireNumber('failoverWaitMs', failoverWaitMs, 0, longestTimer);
   requireNumber('waitForReplicaMs', waitForReplicaMs, 0, longestTimer);
+  requireNumber('slowStartMs', slowStartMs, 0, longestTimer);
+  requireZone(zone);
   const poolConfig = { ...base, password: options.password };
   return Object.freeze({
     name,
     base: poolConfig,
     nodes: nameNodes(listNodes(poolConfig, primary, replicas, nodes)),
     balance,
+    zone,
+    slowStartMs,
     onWriteInReplicaScope,
     maxLagMs,
     ...durations,
@@ -129,7 +148,7 @@ export function resolvePoolOptions(options: ReplicatedPoolOptions = {}): PoolSet
   });
 }
 
-type NodeConfig = pg.PoolConfig & { readonly name?: string };
+type NodeConfig = pg.PoolConfig & NodePlacementOptions & { readonly name?: string };
 
 function listNodes(
   base: pg.PoolConfig,
@@ -193,9 +212,13 @@ function nameNodes(configs: readonly NodeConfig[]): readonly NodeSettings[] {
   });
   const twice = counted.find((name, index) => counted.indexOf(name) !== index);
   if (twice !== undefined) throw badOption('nodes', `two nodes are called '${twice}'`);
-  return configs.map(({ name: _, ...config }, index) =>
-    Object.freeze({ name: counted[index] ?? '', config: Object.freeze(config) }),
-  );
+  return configs.map(({ name: _, weight, zone, ...config }, index) => {
+    const placement = resolvePlacement({
+      ...(weight !== undefined && { weight }),
+      ...(zone !== undefined && { zone }),
+    });
+    return Object.freeze({ name: counted[index] ?? '', ...placement, config: Object.freeze(config) });
+  });
 }
 
 function address({ host = process.env.PGHOST ?? 'localhost', port }: pg.PoolConfig): string {

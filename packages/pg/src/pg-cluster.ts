@@ -40,7 +40,7 @@ export class PgCluster implements Cluster {
   constructor(settings: PoolSettings, events: PoolEvents) {
     this.name = settings.name;
     this.settings = settings;
-    const balance = createBalancer(settings.balance, systemClock.random);
+    const balance = createBalancer(settings.balance, { ...settings, ...systemClock });
     const hooks = {
       newestTimeline: (): number => this.#watcher.topology.timeline,
       onPool: (pool: pg.Pool): void => events.relay(pool),
@@ -160,11 +160,14 @@ export class PgCluster implements Cluster {
   #follow(topology: Topology): void {
     const former = this.#primary;
     this.#primary = this.#node(topology.primary);
-    this.#replicas = this.#toNodes(topology.replicas);
+    const replicas = this.#toNodes(topology.replicas);
+    // As long as these are the same, so is the list: what a balancer has worked out for it holds.
+    if (!isSameList(replicas, this.#replicas)) this.#replicas = replicas;
+    const now = this.#watcher.settled ? systemClock.now() : undefined;
     for (const description of this.#watcher.nodes) {
       const node = this.#node(description);
       if (node === undefined) continue;
-      node.readable = this.#replicas.includes(node);
+      node.setReadable(this.#replicas.includes(node), now);
       node.isPrimary = node === this.#primary;
       node.observe(description);
     }
@@ -196,4 +199,8 @@ export class PgCluster implements Cluster {
       .map(({ node, state, role, error }) => `${node} is ${state} (${error?.message ?? role})`)
       .join('; ');
   }
+}
+
+function isSameList(some: readonly PgNode[], others: readonly PgNode[]): boolean {
+  return some.length === others.length && some.every((node, index) => node === others[index]);
 }

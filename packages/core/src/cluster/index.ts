@@ -1,8 +1,10 @@
 /** The engine-neutral part of watching a cluster: for those who write a database package. */
 export type { HasReached, Position } from '../position.js';
-export { type Balanced, type Balancer, type BalancerName, createBalancer } from './balancer.js';
+export type { Balanced, Balancer } from './balancer/balanced.js';
+export { type BalancerName, createBalancer } from './balancer/balancer.js';
 export { Bulkhead, type BulkheadLimits } from './bulkhead.js';
 export { type Clock, systemClock, type Timer } from './clock.js';
+export { averageLatency, type LatencyAverage } from './latency-average.js';
 export type { MonitorSettings, Prober } from './monitor.js';
 export type { NodeDescription, NodeState, Observation } from './node-description.js';
 export { type ReadNeed, type Selectable, selectReplicas } from './selection.js';

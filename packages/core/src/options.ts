@@ -44,6 +44,11 @@ export interface ReplicationOptions {
    * where a proxy removes it from what clients send. @default false
    */
   readonly forceHeader?: string | false;
+  /**
+   * While a cluster has no primary, requests that would write are answered at once with 503 and `Retry-After`, in
+   * place of their handlers. @default false
+   */
+  readonly refuseWritesWhenReadOnly?: boolean;
   /** The clock, in ms since the epoch. @default Date.now */
   readonly now?: () => number;
 }
@@ -69,6 +74,7 @@ export interface ReplicationConfig {
   readonly safeMethods: ReadonlySet<string>;
   readonly overrides: OverrideTable;
   readonly forceHeader: string | false;
+  readonly refuseWritesWhenReadOnly: boolean;
   readonly signer: Signer;
   readonly now: () => number;
 }
@@ -85,6 +91,7 @@ const known: ReadonlySet<string> = new Set<keyof ReplicationOptions>([
   'safeMethods',
   'overrides',
   'forceHeader',
+  'refuseWritesWhenReadOnly',
   'now',
 ]);
 
@@ -102,7 +109,7 @@ export function defineReplication(options: ReplicationOptions | ReplicationConfi
   const config: ReplicationConfig = Object.freeze({
     pin,
     cookie: options.cookie === false ? false : resolveCookie(options.cookie, production),
-    monotonicReads: monotonicReads(options.monotonicReads),
+    monotonicReads: flag('monotonicReads', options.monotonicReads),
     tokenHeader: headerName(
       'tokenHeader',
       options.tokenHeader === true ? 'Replication-Token' : options.tokenHeader,
@@ -112,6 +119,7 @@ export function defineReplication(options: ReplicationOptions | ReplicationConfi
     safeMethods: safeMethods(options.safeMethods),
     overrides: overrideTable(options.overrides),
     forceHeader: headerName('forceHeader', options.forceHeader),
+    refuseWritesWhenReadOnly: flag('refuseWritesWhenReadOnly', options.refuseWritesWhenReadOnly),
     signer: resolveSigner(options.secret, production, pin !== false),
     now: clock(options.now),
   });
@@ -171,8 +179,8 @@ function headerName(option: string, name: string | false = false): string | fals
   return name.toLowerCase();
 }
 
-function monotonicReads(given: boolean = false): boolean {
-  if (typeof given !== 'boolean') throw badOption('monotonicReads', 'must be true or false');
+function flag(option: string, given: boolean = false): boolean {
+  if (typeof given !== 'boolean') throw badOption(option, 'must be true or false');
   return given;
 }
 

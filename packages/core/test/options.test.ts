@@ -31,6 +31,7 @@ describe('defaults', () => {
       pin: { forMs: 5_000, maxAgeMs: 300_000 },
       cookie: { name: 'replication_pin', path: '/', domain: undefined, sameSite: 'lax', secure: undefined },
       monotonicReads: false,
+      refuseWritesWhenReadOnly: false,
       tokenHeader: false,
       pinKeeper: undefined,
       safeMethods: new Set(['GET', 'HEAD']),
@@ -151,6 +152,7 @@ describe('an option that cannot be used', () => {
     ['pin', { pin: '5s' }, ''],
 
     ['monotonicReads', { monotonicReads: 'yes' }, 'true or false'],
+    ['refuseWritesWhenReadOnly', { refuseWritesWhenReadOnly: 'yes' }, 'true or false'],
     ['monotonicReads', { monotonicReads: true, pin: false }, 'pin is false'],
     ['tokenHeader', { tokenHeader: 'a b' }, 'header name'],
     ['tokenHeader', { tokenHeader: 5 }, 'header name'],

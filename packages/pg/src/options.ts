@@ -62,6 +62,11 @@ export interface ReplicatedPoolOptions extends pg.PoolConfig, Partial<MonitorSet
    * the primary. @default 0
    */
   readonly waitForReplicaMs?: number;
+  /**
+   * Whether a read that must see its client's write is served by the freshest replica when, after `failoverWaitMs`,
+   * there is neither a primary nor a replica that has replayed the write. @default false, it fails
+   */
+  readonly staleIfError?: boolean;
   /** How many reads the primary serves at a time, and how long others wait for their turn. @default {} */
   readonly primaryReads?: PrimaryReadsOptions;
 }
@@ -85,6 +90,7 @@ export interface PoolSettings extends MonitorSettings {
   /** For how many ms a statement waits for a node: no longer than it may wait for a connection. */
   readonly waitMs: number;
   readonly waitForReplicaMs: number;
+  readonly staleIfError: boolean;
   readonly primaryReads: PrimaryReadsSettings;
 }
 
@@ -110,6 +116,7 @@ export function resolvePoolOptions(options: ReplicatedPoolOptions = {}): PoolSet
     downtimeMs = 60_000,
     failoverWaitMs = 5_000,
     waitForReplicaMs = 0,
+    staleIfError = false,
     primaryReads,
     ...base
   } = options;
@@ -128,6 +135,7 @@ export function resolvePoolOptions(options: ReplicatedPoolOptions = {}): PoolSet
   requireNumber('failureThreshold', failureThreshold, 1, Number.MAX_SAFE_INTEGER);
   requireNumber('failoverWaitMs', failoverWaitMs, 0, longestTimer);
   requireNumber('waitForReplicaMs', waitForReplicaMs, 0, longestTimer);
+  if (typeof staleIfError !== 'boolean') throw badOption('staleIfError', 'must be true or false');
   requireNumber('slowStartMs', slowStartMs, 0, longestTimer);
   requireZone(zone);
   const poolConfig = { ...base, password: options.password };
@@ -144,6 +152,7 @@ export function resolvePoolOptions(options: ReplicatedPoolOptions = {}): PoolSet
     failureThreshold,
     waitMs: Math.min(failoverWaitMs, base.connectionTimeoutMillis || failoverWaitMs),
     waitForReplicaMs,
+    staleIfError,
     primaryReads: resolvePrimaryReads(primaryReads, base.connectionTimeoutMillis),
   });
 }

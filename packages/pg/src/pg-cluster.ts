@@ -21,6 +21,7 @@ import { PgNode } from './node.js';
 import type { PoolSettings } from './options.js';
 import type { PoolEvents } from './pool-events.js';
 import { ReaderChoice } from './reader-choice.js';
+import { waitMsOf } from './stale-read.js';
 
 /** The nodes of one cluster, who of them is what, and which one serves next. */
 export class PgCluster implements Cluster {
@@ -35,6 +36,8 @@ export class PgCluster implements Cluster {
   readonly #unregister: () => void;
   #primary: PgNode | undefined;
   #replicas: readonly PgNode[] = [];
+  /** Since when there has been no primary, in ms of the system's clock. */
+  #goneSince: number | undefined;
   #closing: Promise<unknown>[] = [];
 
   constructor(settings: PoolSettings, events: PoolEvents) {
@@ -62,6 +65,7 @@ export class PgCluster implements Cluster {
       settings,
       replicas: () => this.#replicas,
       primary: () => this.#primary ?? this.#node(this.#watcher.topology.splitBrain[0]),
+      waitMs: (decision) => waitMsOf(this, decision),
       node: (name) => this.#nodes.get(name),
     });
     this.#position = new SharedTask(async () =>
@@ -91,6 +95,16 @@ export class PgCluster implements Cluster {
   /** The primary, or undefined when there is none just now. */
   get primary(): PgNode | undefined {
     return this.#primary;
+  }
+
+  /** The replicas that may be read from just now. */
+  get replicas(): readonly PgNode[] {
+    return this.#replicas;
+  }
+
+  /** For how many ms there has been no primary. */
+  get goneMs(): number {
+    return this.#goneSince === undefined ? 0 : systemClock.now() - this.#goneSince;
   }
 
   /** The primary's position, at or after every commit that has returned by now: asked once for all who wait. */
@@ -160,6 +174,7 @@ export class PgCluster implements Cluster {
   #follow(topology: Topology): void {
     const former = this.#primary;
     this.#primary = this.#node(topology.primary);
+    this.#goneSince = this.#primary === undefined ? (this.#goneSince ?? systemClock.now()) : undefined;
     const replicas = this.#toNodes(topology.replicas);
     // As long as these are the same, so is the list: what a balancer has worked out for it holds.
     if (!isSameList(replicas, this.#replicas)) this.#replicas = replicas;

@@ -18,6 +18,8 @@ export interface ReaderSources {
   /** The replicas that may be read from just now. */
   replicas(): readonly PgNode[];
   primary(): PgNode | undefined;
+  /** For how many ms a read waits for any node that can serve it. */
+  waitMs(decision: Decision): number;
   node(name: string): PgNode | undefined;
 }
 
@@ -121,7 +123,7 @@ export class ReaderChoice {
     session: Session | undefined,
     without?: Without,
   ): Promise<PgNode | undefined> {
-    const { watcher, settings } = this.#sources;
+    const { watcher } = this.#sources;
     if (!watcher.settled) {
       const found = await watcher.waitFor(() => this.now(decision, session, without), 0);
       if (found !== undefined) return found;
@@ -132,7 +134,7 @@ export class ReaderChoice {
     }
     void watcher.checkAll();
     const look = (): PgNode | undefined => this.now(decision, session, without) ?? this.#primary(without);
-    return watcher.waitFor(look, settings.waitMs);
+    return watcher.waitFor(look, this.#sources.waitMs(decision));
   }
 
   async #awaitCaughtUp(

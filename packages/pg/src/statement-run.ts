@@ -15,6 +15,7 @@ import { mayHaveWritten } from './plain-read.js';
 import { isOverload } from './primary-reads.js';
 import type { RunContext } from './run-context.js';
 import { isServersAnswer, readFailure } from './sqlstate.js';
+import { staleRead } from './stale-read.js';
 import { mayCommitPart } from './statement.js';
 import type { AnyResult, StatementCall } from './statement-call.js';
 import { outcomeUnknown, writeInReplicaScope } from './statement-errors.js';
@@ -85,9 +86,17 @@ export class StatementRun {
     found
       .then((node) => {
         if (node !== undefined) this.#readOn(node);
-        else this.fail(error ?? this.#context.cluster.noReader(this.#decision));
+        else this.#readStale(error);
       })
       .catch((failed: unknown) => this.fail(failed));
+  }
+
+  #readStale(error: unknown): void {
+    const { cluster } = this.#context;
+    const stale = staleRead(cluster, this.#decision, this.#session, this.#tried);
+    if (stale === undefined) return this.fail(error ?? cluster.noReader(this.#decision));
+    this.#decision = stale.decision;
+    this.#readOn(stale.node);
   }
 
   #readOn(node: PgNode): void {

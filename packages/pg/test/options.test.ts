@@ -67,6 +67,15 @@ describe('an option that cannot be used is ERR_OPTION, naming it', () => {
     ['primaryReads.maxQueue', { primaryReads: { maxQueue: -1 } }],
     ['primaryReads.maxQueue', { primaryReads: { maxQueue: null as never } }],
     ['primaryReads', { primaryReads: 5 as never }],
+    ['staleIfError', { staleIfError: 1 as never }],
+    ['slowStartMs', { slowStartMs: -1 }],
+    ['slowStartMs', { slowStartMs: '5' as never }],
+    ['zone', { zone: '' }],
+    ['zone', { zone: 5 as never }],
+    ['zone', { nodes: [{ zone: 5 as never }] }],
+    ['weight', { nodes: [{ weight: 0 }] }],
+    ['weight', { nodes: [{ weight: 101 }] }],
+    ['weight', { nodes: [{ weight: '5' as never }] }],
     ['primaryReads', { primaryReads: null as never }],
   ];
 
@@ -90,6 +99,9 @@ describe('defaults', () => {
       failureThreshold: 3,
       downtimeMs: 60_000,
       waitMs: 5_000,
+      slowStartMs: 10_000,
+      zone: undefined,
+      staleIfError: false,
       primaryReads: { max: undefined, queueTimeoutMs: 2_000, maxQueue: 1_000 },
     });
   });

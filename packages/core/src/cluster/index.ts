@@ -7,7 +7,7 @@ export { type Clock, systemClock, type Timer } from './clock.js';
 export { averageLatency, type LatencyAverage } from './latency-average.js';
 export type { MonitorSettings, Prober } from './monitor.js';
 export type { NodeDescription, NodeState, Observation } from './node-description.js';
-export { type ReadNeed, type Selectable, selectReplicas } from './selection.js';
+export { freshest, type ReadNeed, type Selectable, selectReplicas } from './selection.js';
 export { SharedTask } from './shared-task.js';
 export type { Topology } from './topology.js';
 export { ClusterWatcher, type WatcherOptions } from './watcher.js';

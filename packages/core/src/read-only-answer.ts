@@ -1,4 +1,4 @@
-import { isReadOnly } from './cluster-registry.js';
+import { isReadOnly, seekPrimaries } from './cluster-registry.js';
 import type { Scope } from './scope.js';
 
 /** An answer that refuses a request which could only fail: an RFC 9457 problem. */
@@ -39,5 +39,7 @@ export function readOnlyAnswer(scope: Scope): ReadOnlyAnswer | undefined {
   const { config, facts } = scope.session;
   if (config?.refuseWritesWhenReadOnly !== true || facts === undefined) return undefined;
   if (harmless.has(facts.method) || !isReadOnly()) return undefined;
-  return scope.decide('main').writes ? refusal : undefined;
+  if (!scope.decide('main').writes) return undefined;
+  seekPrimaries();
+  return refusal;
 }

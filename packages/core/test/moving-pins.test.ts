@@ -14,6 +14,7 @@ function clusterAt(current: string, shown = current): Required<Cluster> {
   return {
     name: 'main',
     readOnly: false,
+    seekPrimary: () => undefined,
     currentPosition: vi.fn(async () => current),
     shownPosition: vi.fn(async () => shown),
     hasReached: (replayed, wanted) => Number(replayed) >= Number(wanted),

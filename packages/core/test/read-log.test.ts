@@ -11,6 +11,7 @@ function clusterShowing(shown: Readonly<Record<string, Position | undefined>>): 
   return {
     name: 'main',
     readOnly: false,
+    seekPrimary: () => undefined,
     currentPosition: async () => undefined,
     shownPosition: vi.fn(async (node: string) => shown[node]),
     hasReached: (replayed, wanted) => Number(replayed) >= Number(wanted),

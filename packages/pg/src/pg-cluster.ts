@@ -23,6 +23,9 @@ import type { PoolEvents } from './pool-events.js';
 import { ReaderChoice } from './reader-choice.js';
 import { waitMsOf } from './stale-read.js';
 
+/** The pause, in ms, between two looks for a primary on behalf of those who do not wait for it. */
+const seekPauseMs = 1_000;
+
 /** The nodes of one cluster, who of them is what, and which one serves next. */
 export class PgCluster implements Cluster {
   readonly name: string;
@@ -38,6 +41,7 @@ export class PgCluster implements Cluster {
   #replicas: readonly PgNode[] = [];
   /** Since when there has been no primary, in ms of the system's clock. */
   #goneSince: number | undefined;
+  #soughtAt = Number.NEGATIVE_INFINITY;
   #closing: Promise<unknown>[] = [];
 
   constructor(settings: PoolSettings, events: PoolEvents) {
@@ -127,6 +131,14 @@ export class PgCluster implements Cluster {
     const primary = await this.#watcher.waitFor(() => this.#primary, this.settings.waitMs);
     if (primary !== undefined) return primary;
     throw this.noPrimary();
+  }
+
+  /** Probes all nodes, unless that has happened a moment ago: also one that is down, which is tried seldom. */
+  seekPrimary(): void {
+    const now = systemClock.now();
+    if (now - this.#soughtAt < seekPauseMs) return;
+    this.#soughtAt = now;
+    void this.#watcher.checkAll();
   }
 
   /** A statement has failed on this node in a way that a dead node would explain: it is probed at once. */

@@ -132,9 +132,10 @@ export class ReaderChoice {
       const found = (await this.#awaitCaughtUp(decision, session, without)) ?? this.#primary(without);
       if (found !== undefined) return found;
     }
-    void watcher.checkAll();
+    const ms = this.#sources.waitMs(decision);
+    if (ms > 0) void watcher.checkAll();
     const look = (): PgNode | undefined => this.now(decision, session, without) ?? this.#primary(without);
-    return watcher.waitFor(look, this.#sources.waitMs(decision));
+    return watcher.waitFor(look, ms);
   }
 
   async #awaitCaughtUp(

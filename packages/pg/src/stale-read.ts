@@ -33,6 +33,7 @@ export function staleRead(
   // Of those that are equally fresh, the one that has served this request before.
   const [node] = freshest([...able.filter((one) => one === kept), ...able], hasReached);
   if (node === undefined) return undefined;
+  cluster.seekPrimary();
   session?.keepReplica(cluster.readers, node);
   publish('stale-read', { cluster: cluster.name, node: node.name, request: session?.request });
   return { node, decision: { ...decision, role: 'replica', reason: 'stale' } };

@@ -119,7 +119,7 @@ export class StatementRun {
           else this.#readFailed(node, onPrimary, failed);
         });
       },
-      () => this.#leave(node),
+      onPrimary ? () => this.#leave(node) : undefined,
     );
   }
 

@@ -10,10 +10,18 @@ const options = {
 
 /** What an application answers while nothing can be written, where it is set to refuse what would write. */
 export function readOnlyContract({ open }: Implementation): void {
-  const cluster = { name: 'main', readOnly: true };
+  const cluster = {
+    name: 'main',
+    readOnly: true,
+    sought: 0,
+    seekPrimary() {
+      this.sought += 1;
+    },
+  };
   let forget: () => void;
   beforeEach(() => {
     cluster.readOnly = true;
+    cluster.sought = 0;
     forget = registerCluster(cluster);
   });
   afterEach(() => forget());
@@ -74,6 +82,7 @@ export function readOnlyContract({ open }: Implementation): void {
   it('writes are served again once there is a primary', async () => {
     await using site = await open(app, options);
     expect((await site.client.send('POST', '/page')).status).toBe(503);
+    expect(cluster.sought).toBe(1);
     cluster.readOnly = false;
     expect((await site.client.send('POST', '/page')).status).toBe(200);
   });

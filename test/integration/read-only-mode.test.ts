@@ -21,7 +21,12 @@ describe('with refuseWritesWhenReadOnly', () => {
   });
 
   it('a refused write finds a primary that is back, however seldom it is probed', async () => {
-    const own = await openPool(cluster, { name: 'patient', probeIntervalMs: 600_000, failoverWaitMs: 100 });
+    const own = await openPool(cluster, {
+      name: 'patient',
+      probeIntervalMs: 600_000,
+      downtimeMs: 600_000,
+      failoverWaitMs: 100,
+    });
     expect(answerTo('POST')).toBeUndefined();
     await cluster.primary.kill();
     await eventually('writes are refused', async () => {

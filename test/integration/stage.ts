@@ -21,6 +21,7 @@ export const impatient: ReplicatedPoolOptions = {
   probeTimeoutMs: 400,
   downtimeMs: 500,
   failoverWaitMs: 2_000,
+  slowStartMs: 0,
 };
 
 /** A pool over all nodes of a cluster that has looked at each of them. */

@@ -7,6 +7,7 @@ export { eventChannel, publish } from './events.js';
 export { openRequest, RequestReplication, readyToSeal, type Seal, sealResponse } from './lifecycle.js';
 export { clusterNamePattern } from './pin.js';
 export { type Decision, outsideDecision, type Reason, requiresPosition } from './policy.js';
+export { type ReadOnlyAnswer, readOnlyAnswer } from './read-only-answer.js';
 export type { RequestFacts } from './request-facts.js';
 export { toRoleRule } from './role.js';
 export { type RoleSwitch, toRoleSwitch } from './role-switch.js';

@@ -12,6 +12,8 @@ export class ClusterEvents {
     'late-write': new Set(),
     'write-in-replica-scope': new Set(),
     'fallback-to-primary': new Set(),
+    'stale-read': new Set(),
+    overloaded: new Set(),
     'dirty-release': new Set(),
     'node-changed': new Set(),
     'primary-changed': new Set(),

@@ -8,6 +8,11 @@ export interface Cluster {
   /** Whether the cluster has no primary just now, so that nothing can be written. */
   readonly readOnly: boolean;
   /**
+   * Somebody was turned away because there is no primary: looks for one soon, once for all who call this. Absent where
+   * that happens anyway.
+   */
+  seekPrimary?(): void;
+  /**
    * A position of the primary at or after everything that was committed when this was called. Absent where the
    * engine has no positions.
    *
@@ -48,6 +53,11 @@ export function registerCluster(cluster: Cluster): () => void {
 export function hasReachedOf(name: string): HasReached | undefined {
   for (const cluster of clusters) if (cluster.name === name) return cluster.hasReached;
   return undefined;
+}
+
+/** Has the clusters that have no primary look for one: what is refused at once would otherwise notice nobody's return. */
+export function seekPrimaries(): void {
+  for (const cluster of clusters) if (cluster.readOnly) cluster.seekPrimary?.();
 }
 
 /** Whether any cluster of this process has no primary just now. */

@@ -12,6 +12,7 @@ export const errorCodes = {
   ERR_NO_NODE: 'No node of the cluster can be reached.',
   ERR_NO_PRIMARY: 'The cluster has no primary that this process can reach and trust.',
   ERR_SPLIT_BRAIN: 'Two nodes say that they are the primary on the same timeline.',
+  ERR_OVERLOADED: 'More reads want to run on the primary than it is meant to serve besides its writes.',
   ERR_NOT_PRIMARY: 'A connection that was opened for writing leads to a node that is not the primary.',
   ERR_WRITE_IN_REPLICA_SCOPE:
     'A statement that writes ran in a replica scope, where this is set to be an error.',
@@ -27,6 +28,7 @@ const unavailable: ReadonlySet<ErrorCode> = new Set([
   'ERR_NO_NODE',
   'ERR_NO_PRIMARY',
   'ERR_SPLIT_BRAIN',
+  'ERR_OVERLOADED',
   'ERR_NOT_PRIMARY',
 ]);
 

@@ -60,6 +60,20 @@ export const eventLines: { readonly [N in CountedEventName]: LineMaker<N> } = {
     line('info', `a statement that writes ran in a replica scope of cluster ${cluster}`),
   'late-write': ({ cluster }) =>
     line('warn', `a write to cluster ${cluster} was under way when its response had left`),
+  'stale-read': ({ cluster, node }) => ({
+    ...line(
+      'warn',
+      `without a primary, a read of cluster ${cluster} that should see more was served by ${node}`,
+      {
+        node,
+      },
+    ),
+    about: node,
+  }),
+  overloaded: ({ node }) => ({
+    ...line('warn', `a read was refused: ${node}, the primary, has enough of them`, { node }),
+    about: node,
+  }),
   'dirty-release': ({ node }) => ({
     ...line('warn', `a client was released inside a transaction, so its connection to ${node} was closed`, {
       node,

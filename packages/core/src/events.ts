@@ -20,6 +20,13 @@ export interface ReplicationEvents {
    * known to have replayed what the client wrote (`pin`).
    */
   'fallback-to-primary': { readonly cluster: string; readonly reason: Reason };
+  /**
+   * A read was served by a replica that may not have replayed what its client wrote: there is no primary, and
+   * `staleIfError` is set.
+   */
+  'stale-read': { readonly cluster: string; readonly node: string; readonly request: string | undefined };
+  /** A read on the primary was refused: more of them wanted to run there than `primaryReads` allows. */
+  overloaded: { readonly cluster: string; readonly node: string };
   /** A client was released inside a transaction, so its connection was closed. */
   'dirty-release': { readonly cluster: string; readonly node: string };
   /** A node's state or role has changed. */
@@ -91,6 +98,8 @@ export const eventOrigins: {
   'late-write': 'cluster',
   'write-in-replica-scope': 'cluster',
   'fallback-to-primary': 'cluster',
+  'stale-read': 'cluster',
+  overloaded: 'cluster',
   'dirty-release': 'cluster',
   'node-changed': 'cluster',
   'primary-changed': 'cluster',

@@ -49,6 +49,11 @@ export interface ReplicationOptions {
    * It tells clients the names of nodes. @default false
    */
   readonly serverTiming?: boolean;
+  /**
+   * While a cluster has no primary, requests that would write are answered at once with 503 and `Retry-After`, in
+   * place of their handlers. @default false
+   */
+  readonly refuseWritesWhenReadOnly?: boolean;
   /** The clock, in ms since the epoch. @default Date.now */
   readonly now?: () => number;
 }
@@ -75,6 +80,7 @@ export interface ReplicationConfig {
   readonly overrides: OverrideTable;
   readonly forceHeader: string | false;
   readonly serverTiming: boolean;
+  readonly refuseWritesWhenReadOnly: boolean;
   readonly signer: Signer;
   readonly now: () => number;
 }
@@ -92,6 +98,7 @@ const known: ReadonlySet<string> = new Set<keyof ReplicationOptions>([
   'overrides',
   'forceHeader',
   'serverTiming',
+  'refuseWritesWhenReadOnly',
   'now',
 ]);
 
@@ -120,6 +127,7 @@ export function defineReplication(options: ReplicationOptions | ReplicationConfi
     overrides: overrideTable(options.overrides),
     forceHeader: headerName('forceHeader', options.forceHeader),
     serverTiming: flag('serverTiming', options.serverTiming),
+    refuseWritesWhenReadOnly: flag('refuseWritesWhenReadOnly', options.refuseWritesWhenReadOnly),
     signer: resolveSigner(options.secret, production, pin !== false),
     now: clock(options.now),
   });

@@ -25,7 +25,9 @@ export type Reason =
   /** the statement writes, whatever the role said */
   | 'write'
   /** no replica can serve */
-  | 'no-replica';
+  | 'no-replica'
+  /** the client has written, and as there is no primary, a replica that may not have replayed that serves */
+  | 'stale';
 
 /** Where a request's statements go, and why. */
 export interface Decision {

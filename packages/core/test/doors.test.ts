@@ -76,6 +76,7 @@ describe('the door for adapters', () => {
       'openRequest',
       'outsideDecision',
       'publish',
+      'readOnlyAnswer',
       'readyToSeal',
       'registerCluster',
       'requiresPosition',
@@ -91,6 +92,7 @@ describe('the door for adapters', () => {
     expect(typesOf('adapter.ts').toSorted()).toEqual([
       'Cluster',
       'Decision',
+      'ReadOnlyAnswer',
       'Reason',
       'RequestFacts',
       'RoleSwitch',

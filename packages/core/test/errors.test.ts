@@ -30,7 +30,7 @@ describe('an error of this library', () => {
     expect(String(new ReplicationError('ERR_ROLE', 'no role'))).toBe('ReplicationError: no role');
   });
 
-  test.each(['ERR_NO_NODE', 'ERR_NO_PRIMARY', 'ERR_SPLIT_BRAIN'] as const)(
+  test.each(['ERR_NO_NODE', 'ERR_NO_PRIMARY', 'ERR_SPLIT_BRAIN', 'ERR_OVERLOADED'] as const)(
     '%s tells an HTTP client to try again',
     (code) => {
       const error = new ReplicationError(code, '');

@@ -15,6 +15,7 @@ function clusterAt(current: string, shown = current): Required<Omit<Cluster, 'ev
   return {
     name: 'main',
     readOnly: false,
+    seekPrimary: () => undefined,
     currentPosition: vi.fn(async () => current),
     shownPosition: vi.fn(async () => shown),
     hasReached: (replayed, wanted) => Number(replayed) >= Number(wanted),

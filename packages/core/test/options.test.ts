@@ -32,6 +32,7 @@ describe('defaults', () => {
       cookie: { name: 'replication_pin', path: '/', domain: undefined, sameSite: 'lax', secure: undefined },
       monotonicReads: false,
       serverTiming: false,
+      refuseWritesWhenReadOnly: false,
       tokenHeader: false,
       pinKeeper: undefined,
       safeMethods: new Set(['GET', 'HEAD']),
@@ -153,6 +154,7 @@ describe('an option that cannot be used', () => {
 
     ['monotonicReads', { monotonicReads: 'yes' }, 'true or false'],
     ['serverTiming', { serverTiming: 'yes' }, 'true or false'],
+    ['refuseWritesWhenReadOnly', { refuseWritesWhenReadOnly: 'yes' }, 'true or false'],
     ['monotonicReads', { monotonicReads: true, pin: false }, 'pin is false'],
     ['tokenHeader', { tokenHeader: 'a b' }, 'header name'],
     ['tokenHeader', { tokenHeader: 5 }, 'header name'],

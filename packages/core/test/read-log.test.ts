@@ -13,6 +13,7 @@ function clusterShowing(
   return {
     name: 'main',
     readOnly: false,
+    seekPrimary: () => undefined,
     currentPosition: async () => undefined,
     shownPosition: vi.fn(async (node: string) => shown[node]),
     hasReached: (replayed, wanted) => Number(replayed) >= Number(wanted),

@@ -24,6 +24,8 @@ export const sampleEvents: ReplicationEvents = {
     role: 'replica',
     error: 'connection refused',
   },
+  'stale-read': { cluster: 'main', node: 'b', request: 'GET /notes' },
+  overloaded: { cluster: 'main', node: 'a' },
   'primary-changed': { cluster: 'main', from: 'a', to: 'b' },
   'read-only-changed': { cluster: 'main', readOnly: true },
   'split-brain': { cluster: 'main', nodes: ['a', 'b'] },

@@ -159,16 +159,19 @@ describe.each(versions)('%s', (_, express) => {
     expect((await site.client.send('POST', '/')).cookies[0]).not.toMatch(/Secure/);
   });
 
-  it('a cluster without a primary is answered by 503 and when to try again', async () => {
-    const app = express().set('env', 'test').use(replicationMiddleware({ secret }));
-    app.post('/', (_req, _res, next) => {
-      next(new ReplicationError('ERR_NO_PRIMARY', 'There is no primary.'));
-    });
-    await using site = await serve(app);
-    const reply = await site.client.send('POST', '/');
-    expect(reply.status).toBe(503);
-    expect(reply.headers['retry-after']).toBe('1');
-  });
+  it.each(['ERR_NO_PRIMARY', 'ERR_SPLIT_BRAIN', 'ERR_NO_NODE', 'ERR_NOT_PRIMARY', 'ERR_OVERLOADED'] as const)(
+    '%s is answered by 503 and when to try again',
+    async (code) => {
+      const app = express().set('env', 'test').use(replicationMiddleware({ secret }));
+      app.post('/', (_req, _res, next) => {
+        next(new ReplicationError(code, 'Not now.'));
+      });
+      await using site = await serve(app);
+      const reply = await site.client.send('POST', '/');
+      expect(reply.status).toBe(503);
+      expect(reply.headers['retry-after']).toBe('1');
+    },
+  );
 
   it("an error of Express' own pins too, when the request had written", async () => {
     const app = express().set('env', 'test').use(replicationMiddleware({ secret }));

@@ -8,6 +8,7 @@ import {
   currentScope,
   openRequest,
   RequestReplication,
+  readOnlyAnswer,
   readyToSeal,
   runInScope,
   type Scope,
@@ -93,7 +94,9 @@ function openScope(config: ReplicationConfig, request: Carrier, reply: FastifyRe
   request[carried] = scope;
   request.replication = new RequestReplication(scope);
   attachScope(request.raw, reply.raw, scope);
-  runInScope(scope, next);
+  const refusal = readOnlyAnswer(scope);
+  if (refusal === undefined) runInScope(scope, next);
+  else reply.code(refusal.status).headers(refusal.headers).send(refusal.body);
 }
 
 function enterScope(request: Carrier, _reply: FastifyReply, next: Done): void {

@@ -2,8 +2,13 @@ import type { ServerResponse } from 'node:http';
 import { PassThrough, Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { setImmediate } from 'node:timers/promises';
-import { defineReplication, onReplicationEvent, ReplicationError } from '@node-replicated/core';
-import { runInScope } from '@node-replicated/core/adapter';
+import {
+  defineReplication,
+  onReplicationEvent,
+  ReplicationError,
+  type ReplicationOptions,
+} from '@node-replicated/core';
+import { registerCluster, runInScope } from '@node-replicated/core/adapter';
 import { replication, replicationHook } from '@node-replicated/fastify';
 import Fastify, {
   type FastifyInstance,
@@ -16,9 +21,12 @@ import { serve } from './fastify-server.js';
 
 const pinned = expect.stringMatching(/^replication_pin=/);
 
-async function serverWith(options: FastifyServerOptions = {}): Promise<FastifyInstance> {
+async function serverWith(
+  options: FastifyServerOptions = {},
+  settings: ReplicationOptions = {},
+): Promise<FastifyInstance> {
   const server = Fastify(options);
-  await server.register(replication, { secret });
+  await server.register(replication, { secret, ...settings });
   return server;
 }
 
@@ -86,14 +94,30 @@ describe('the plugin', () => {
     expect((await server.inject({ method: 'POST', url: '/' })).headers['set-cookie']).not.toMatch(/Secure/);
   });
 
-  it('a cluster without a primary is answered by 503 and when to try again', async () => {
-    await using server = await serverWith();
-    server.post('/', async () => {
-      throw new ReplicationError('ERR_NO_PRIMARY', 'There is no primary.');
-    });
-    const { statusCode, headers } = await server.inject({ method: 'POST', url: '/' });
-    expect(statusCode).toBe(503);
-    expect(headers['retry-after']).toBe('1');
+  it.each(['ERR_NO_PRIMARY', 'ERR_SPLIT_BRAIN', 'ERR_NO_NODE', 'ERR_NOT_PRIMARY', 'ERR_OVERLOADED'] as const)(
+    '%s is answered by 503 and when to try again',
+    async (code) => {
+      const server = await serverWith();
+      server.post('/', async () => {
+        throw new ReplicationError(code, 'Not now.');
+      });
+      await using site = await serve(server);
+      const { status, headers } = await site.client.send('POST', '/');
+      expect(status).toBe(503);
+      expect(headers['retry-after']).toBe('1');
+    },
+  );
+
+  it('a route that only reads is served without a primary, whatever its method', async () => {
+    const forget = registerCluster({ name: 'main', readOnly: true });
+    await using server = await serverWith({}, { refuseWritesWhenReadOnly: true });
+    server.post('/search', { config: { replication: 'replica' } }, () => 'found');
+    server.post('/', () => 'written');
+    const statuses = [];
+    for (const url of ['/search', '/'])
+      statuses.push((await server.inject({ method: 'POST', url })).statusCode);
+    forget();
+    expect(statuses).toEqual([200, 503]);
   });
 });
 

@@ -7,7 +7,8 @@ Starts a PostgreSQL primary with streaming replicas on this machine, prints thei
 addresses and stays up until Ctrl-C. Nothing is kept.
 
   --replicas N     how many replicas (default 2)
-  --sync           commits wait for one replica
+  --sync           commits wait for one replica, the first of those that are there
+  --quorum         commits wait for one replica, whichever is the first to have them
   --cascade        each replica streams from the one before it
   --lag MS         replicas show commits MS milliseconds late
   --version N      the major version of PostgreSQL wanted
@@ -29,6 +30,7 @@ export function readArguments(args: readonly string[]): CliRequest {
       options: {
         replicas: { type: 'string' },
         sync: { type: 'boolean' },
+        quorum: { type: 'boolean' },
         cascade: { type: 'boolean' },
         lag: { type: 'string', default: '0' },
         version: { type: 'string' },
@@ -42,6 +44,7 @@ export function readArguments(args: readonly string[]): CliRequest {
       ...(values.version === undefined ? {} : { version: wholeNumber('version', values.version) }),
       ...(values['bin-dir'] === undefined ? {} : { binDir: values['bin-dir'] }),
       sync: values.sync ?? false,
+      quorum: values.quorum ?? false,
       cascade: values.cascade ?? false,
     };
     return { kind: 'start', options, lagMs: wholeNumber('lag', values.lag) };

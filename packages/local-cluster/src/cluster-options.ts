@@ -14,6 +14,12 @@ export interface ClusterOptions {
    */
   readonly sync?: boolean | number;
   /**
+   * How many replicas must have a commit, whichever are the first, before the primary acknowledges it; `true` means 1.
+   * Not together with `sync`.
+   * @default false
+   */
+  readonly quorum?: boolean | number;
+  /**
    * Makes a chain: each replica from the second on streams from the one before it.
    * @default false
    */
@@ -34,6 +40,7 @@ export interface ClusterOptions {
 export interface ResolvedOptions {
   readonly replicas: number;
   readonly sync: number;
+  readonly quorum: number;
   readonly cascade: boolean;
   readonly version: number | undefined;
   readonly binDir: string | undefined;
@@ -54,17 +61,31 @@ export function resolveOptions(options: ClusterOptions): ResolvedOptions {
     throw refused('replicas', `an integer from 0 to ${MOST_REPLICAS}`, replicas);
   }
   const sync = Number(options.sync ?? 0);
+  const quorum = Number(options.quorum ?? 0);
   const direct = cascade ? Math.min(1, replicas) : replicas;
   if (!Number.isInteger(sync) || sync < 0 || sync > direct) {
     throw refused('sync', `at most the ${direct} replica(s) that stream from the primary`, options.sync);
   }
+  if (!Number.isInteger(quorum) || quorum < 0 || quorum > direct) {
+    throw refused('quorum', `at most the ${direct} replica(s) that stream from the primary`, options.quorum);
+  }
+  if (sync > 0 && quorum > 0) throw refused('quorum', 'left out beside "sync"', options.quorum);
   if (version !== undefined && !Number.isInteger(version)) {
     throw refused('version', 'a major version such as 18', version);
   }
   for (const name of Object.keys(settings)) {
     if (!/^[a-z_][a-z0-9_.]*$/i.test(name)) throw refused('settings', 'names of PostgreSQL settings', name);
   }
-  return Object.freeze({ replicas, sync, cascade, version, binDir, settings: { ...settings }, signal });
+  return Object.freeze({
+    replicas,
+    sync,
+    quorum,
+    cascade,
+    version,
+    binDir,
+    settings: { ...settings },
+    signal,
+  });
 }
 
 function refused(option: string, wanted: string, got: unknown): LocalClusterError {

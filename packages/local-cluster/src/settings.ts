@@ -23,7 +23,7 @@ const TEST_SETTINGS: Readonly<Record<string, string>> = {
 
 /** The settings of a cluster; those given in the options win. */
 export function clusterSettings(
-  options: Pick<ResolvedOptions, 'sync' | 'settings'>,
+  options: Pick<ResolvedOptions, 'sync' | 'quorum' | 'settings'>,
   nodeNames: readonly string[],
   majorVersion: number,
 ): Readonly<Record<string, string>> {
@@ -32,7 +32,10 @@ export function clusterSettings(
     // Three I/O workers per node would be most of the processes of a small cluster.
     ...(majorVersion >= 18 ? { io_method: 'sync' } : {}),
     // All nodes carry the same list, so a promoted replica goes on being synchronous.
-    ...(options.sync > 0 ? { synchronous_standby_names: firstOf(options.sync, nodeNames) } : {}),
+    ...(options.sync > 0 ? { synchronous_standby_names: `FIRST ${options.sync} ${listOf(nodeNames)}` } : {}),
+    ...(options.quorum > 0
+      ? { synchronous_standby_names: `ANY ${options.quorum} ${listOf(nodeNames)}` }
+      : {}),
     ...options.settings,
   };
 }
@@ -56,6 +59,6 @@ export function primaryConninfo(upstreamPort: number, standbyName: string): stri
   ].join(' ');
 }
 
-function firstOf(count: number, names: readonly string[]): string {
-  return `FIRST ${count} (${names.map((name) => `"${name}"`).join(', ')})`;
+function listOf(names: readonly string[]): string {
+  return `(${names.map((name) => `"${name}"`).join(', ')})`;
 }

@@ -80,12 +80,17 @@ describe('its arguments', () => {
     ];
     expect(readArguments(args)).toEqual({
       kind: 'start',
-      options: { replicas: 3, sync: true, cascade: true, version: 18, binDir: '/x' },
+      options: { replicas: 3, sync: true, quorum: false, cascade: true, version: 18, binDir: '/x' },
       lagMs: 500,
     });
   });
 
   it('are all optional', () => {
-    expect(readArguments([])).toEqual({ kind: 'start', options: { sync: false, cascade: false }, lagMs: 0 });
+    expect(readArguments([])).toEqual({
+      kind: 'start',
+      options: { sync: false, quorum: false, cascade: false },
+      lagMs: 0,
+    });
+    expect(readArguments(['--quorum'])).toMatchObject({ options: { quorum: true } });
   });
 });

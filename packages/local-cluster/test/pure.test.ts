@@ -9,8 +9,15 @@ import { sharedMemoryId } from '../src/shared-memory.js';
 
 describe('options', () => {
   it('have defaults', () => {
-    expect(resolveOptions({})).toMatchObject({ replicas: 2, sync: 0, cascade: false, settings: {} });
+    expect(resolveOptions({})).toMatchObject({
+      replicas: 2,
+      sync: 0,
+      quorum: 0,
+      cascade: false,
+      settings: {},
+    });
     expect(resolveOptions({ sync: true }).sync).toBe(1);
+    expect(resolveOptions({ quorum: true }).quorum).toBe(1);
   });
 
   it.each<[string, ClusterOptions]>([
@@ -20,6 +27,9 @@ describe('options', () => {
     ['sync', { sync: 3 }],
     ['sync', { replicas: 0, sync: true }],
     ['sync', { cascade: true, sync: 2 }],
+    ['quorum', { quorum: 3 }],
+    ['quorum', { cascade: true, quorum: 2 }],
+    ['quorum', { sync: 1, quorum: 1 }],
     ['version', { version: 18.4 }],
     ['settings', { settings: { 'a = 1\nb': 'c' } }],
   ])('that cannot work are refused by name: %s of %j', (name, options) => {
@@ -35,16 +45,21 @@ describe('settings', () => {
   });
 
   it('name the synchronous standbys in order, old primary included', () => {
-    const settings = clusterSettings({ sync: 1, settings: {} }, ['primary', 'replica-1'], 18);
+    const settings = clusterSettings({ sync: 1, quorum: 0, settings: {} }, ['primary', 'replica-1'], 18);
     expect(settings.synchronous_standby_names).toBe('FIRST 1 ("primary", "replica-1")');
   });
 
+  it('name those of which a quorum is asked for', () => {
+    const settings = clusterSettings({ sync: 0, quorum: 2, settings: {} }, ['primary', 'replica-1'], 18);
+    expect(settings.synchronous_standby_names).toBe('ANY 2 ("primary", "replica-1")');
+  });
+
   it('hold nothing that an older server does not know', () => {
-    expect(clusterSettings({ sync: 0, settings: {} }, [], 17)).not.toHaveProperty('io_method');
+    expect(clusterSettings({ sync: 0, quorum: 0, settings: {} }, [], 17)).not.toHaveProperty('io_method');
   });
 
   it('can be overridden', () => {
-    expect(clusterSettings({ sync: 0, settings: { fsync: 'on' } }, [], 18).fsync).toBe('on');
+    expect(clusterSettings({ sync: 0, quorum: 0, settings: { fsync: 'on' } }, [], 18).fsync).toBe('on');
   });
 
   it('tell a standby to give its own name', () => {

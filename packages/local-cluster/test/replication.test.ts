@@ -180,6 +180,23 @@ describe('other shapes of a cluster', () => {
     await commit;
   });
 
+  it('makes a commit wait for a quorum, whoever is in it', async () => {
+    await using cluster = await startCluster({ quorum: true });
+    const { rows } = await cluster.primary.query(
+      'SELECT application_name AS name, sync_state FROM pg_stat_replication ORDER BY 1',
+    );
+    expect(rows).toEqual([
+      { name: 'replica-1', sync_state: 'quorum' },
+      { name: 'replica-2', sync_state: 'quorum' },
+    ]);
+    for (const node of cluster.replicas) {
+      await node.freeze();
+      await cluster.primary.query('CREATE TABLE IF NOT EXISTS of_a_quorum ()');
+      await cluster.primary.query('DROP TABLE of_a_quorum');
+      await node.thaw();
+    }
+  });
+
   it('passes settings to all nodes, where they win', async () => {
     await using cluster = await startCluster({
       replicas: 1,

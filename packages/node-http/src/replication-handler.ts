@@ -1,5 +1,11 @@
 import { defineReplication, type ReplicationConfig, type ReplicationOptions } from '@node-replicated/core';
-import { openRequest, RequestReplication, runInScope } from '@node-replicated/core/adapter';
+import {
+  openRequest,
+  type ReadOnlyAnswer,
+  RequestReplication,
+  readOnlyAnswer,
+  runInScope,
+} from '@node-replicated/core/adapter';
 import { attachScope } from './attach-scope.js';
 import { applicationPrototype, boundScope } from './bind-to-scope.js';
 import { HttpFacts, type HttpRequest, type HttpResponse } from './http-facts.js';
@@ -17,7 +23,8 @@ export type Replicated<Request extends HttpRequest> = Request & { readonly repli
 /**
  * Makes the middleware that opens a request's scope: `next`, and all that it starts, runs in it, and so do the
  * listeners of the request and of the response. The state of replication is at `req.replication`. When the
- * request has written, the response carries the client's pin. Mounted twice, the outer one counts.
+ * request has written, the response carries the client's pin. Mounted twice, the outer one counts. With
+ * `refuseWritesWhenReadOnly`, a request that would write while there is no primary is answered here.
  *
  * Mount it after whatever makes requests wait for one another: a queue resumes a request in the context of the
  * one that has just left it.
@@ -34,8 +41,16 @@ export function replicationHandler(options?: ReplicationOptions | ReplicationCon
     const scope = openRequest(config, new HttpFacts(req));
     attachScope(req, res, scope);
     showReplication(req);
-    runInScope(scope, next);
+    const refusal = readOnlyAnswer(scope);
+    if (refusal === undefined) runInScope(scope, next);
+    else answer(res, refusal);
   };
+}
+
+function answer(res: HttpResponse, { status, headers, body }: ReadOnlyAnswer): void {
+  res.statusCode = status;
+  for (const [name, value] of Object.entries(headers)) res.setHeader(name, value);
+  res.end(body);
 }
 
 const shown = new WeakSet<object>();

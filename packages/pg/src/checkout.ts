@@ -2,6 +2,7 @@ import { ReplicationError } from '@node-replicated/core';
 import type pg from 'pg';
 import type { PgNode } from './node.js';
 import type { PgCluster } from './pg-cluster.js';
+import type { Taken } from './session-pool.js';
 import { readFailure } from './sqlstate.js';
 
 /** A connection of a node, in somebody's hands until it is released. */
@@ -13,13 +14,24 @@ export interface Checkout {
 
 type Done = (error: unknown, checkout?: Checkout) => void;
 
-/** Takes a connection to read with. */
-export function checkoutReader(node: PgNode): Promise<Checkout> {
+/**
+ * Takes a connection to read with.
+ *
+ * @param hasBetter asked while it waits for one of the primary's: whether another node would do
+ * @returns undefined when another node would do
+ */
+export function checkoutReader(node: PgNode, hasBetter: () => boolean): Promise<Checkout | undefined> {
   return new Promise((resolve, reject) => {
-    node.takeReader((error, client, release) => {
+    const done: Taken = (error, client, release) => {
       if (client === undefined || release === undefined) reject(error);
       else resolve({ node, client, release });
-    });
+    };
+    const goElsewhere = (): boolean => {
+      const goes = hasBetter();
+      if (goes) resolve(undefined);
+      return goes;
+    };
+    node.takeReader(done, goElsewhere);
   });
 }
 

@@ -8,7 +8,8 @@ import type { AnyResult, StatementCall } from './statement-call.js';
 /** A statement of a leased client, with the decision that held when it was handed in. */
 export interface LeaseJob {
   readonly call: StatementCall;
-  readonly decision: Decision;
+  /** Replaced when the read has to make do with less. */
+  decision: Decision;
   readonly session: Session | undefined;
   /** What a commit waits for; undefined: what the database is set to. */
   readonly durability: Durability | undefined;

@@ -7,8 +7,10 @@ import { type LeaseJob, needsWriter } from './lease-moves.js';
 import { LeaseWriter } from './lease-writer.js';
 import type { PgNode } from './node.js';
 import { mayHaveWritten } from './plain-read.js';
+import { isOverload } from './primary-reads.js';
 import type { RunContext } from './run-context.js';
 import { isServersAnswer, readFailure } from './sqlstate.js';
+import { staleRead } from './stale-read.js';
 import { type AnyResult, learnFromOwnProtocol } from './statement-call.js';
 import { hintInTransaction, outcomeUnknown, writeInReplicaScope } from './statement-errors.js';
 import { traceStatement } from './statement-trace.js';
@@ -206,38 +208,53 @@ export class Lease {
       if (held.lost === undefined && readers.suits(held.node, job.decision)) return held;
       await this.#unbind(held.lost);
     }
+    return this.#bindReader(await this.#chooseReader(job, failed), job, failed, undefined);
+  }
+
+  async #chooseReader(job: LeaseJob, failed: ReadonlySet<PgNode>): Promise<PgNode | undefined> {
+    const { cluster } = this.#context;
     const { decision, session } = job;
-    const node = readers.now(decision, session) ?? (await readers.find(decision, session));
-    return this.#bindReader(node, job, failed, this.#context.cluster.noReader(decision));
+    const without = failed.size > 0 ? failed : undefined;
+    const node =
+      cluster.readers.now(decision, session, without) ??
+      (await cluster.readers.find(decision, session, without));
+    if (node !== undefined) return node;
+    const stale = staleRead(cluster, decision, session, without);
+    if (stale !== undefined) job.decision = stale.decision;
+    return stale?.node;
   }
 
   /**
    * Takes a node's reader, or, while connecting fails, another's.
    *
-   * @param error what to throw when there is none
+   * @param error what to throw when there is none. @default that there is none
    */
   async #bindReader(
     first: PgNode | undefined,
-    { decision, session }: LeaseJob,
+    job: LeaseJob,
     failed: Set<PgNode>,
     error: unknown,
   ): Promise<LeaseLink> {
     const { cluster } = this.#context;
+    const { readers } = cluster;
+    const { session } = job;
     let refusal = error;
-    for (
-      let node = first;
-      node !== undefined;
-      node = await cluster.readers.instead(decision, session, failed)
-    ) {
+    for (let node = first; node !== undefined; ) {
+      const asked: PgNode = node;
+      const hasBetter = (): boolean => readers.hasBetter(asked, job.decision, session, failed);
       try {
-        return this.#bind(await checkoutReader(node), 'reader');
+        const checkout = await checkoutReader(asked, hasBetter);
+        if (checkout !== undefined) return this.#bind(checkout, 'reader');
+        node = await this.#chooseReader(job, failed);
       } catch (refused) {
+        if (isOverload(refused)) throw refused;
         refusal = refused;
-        failed.add(node);
-        void cluster.suspect(node);
+        failed.add(asked);
+        void cluster.suspect(asked);
+        node = await readers.instead(job.decision, session, failed);
       }
     }
-    throw refusal;
+    throw refusal ?? cluster.noReader(job.decision);
   }
 
   #checkoutWriter(): Promise<Checkout> {

@@ -3,17 +3,19 @@ import { badOption } from '@node-replicated/core/adapter';
 import type pg from 'pg';
 import { parse } from 'pg-connection-string';
 import { splitHosts, splitUrls } from './multi-host.js';
+import { type NodePlacement, type NodePlacementOptions, resolvePlacement } from './node-placement.js';
 
 /** A node: a connection string, or what `pg` takes to connect. A connection string with several hosts is several nodes. */
 export type NodeOptions =
   | string
-  | (pg.ClientConfig & {
-      /** What the node is called in events, `status()` and `req.replication.nodes`. @default host:port */
-      readonly name?: string;
-    });
+  | (pg.ClientConfig &
+      NodePlacementOptions & {
+        /** What the node is called in events, `status()` and `req.replication.nodes`. @default host:port */
+        readonly name?: string;
+      });
 
 /** A node's resolved settings. */
-export interface NodeSettings {
+export interface NodeSettings extends NodePlacement {
   readonly name: string;
   readonly config: pg.PoolConfig;
   /** The address as it was given, for an application's own class of clients; `config` says all of it too. */
@@ -27,7 +29,8 @@ export interface NodeSources {
   readonly nodes?: string | readonly NodeOptions[] | undefined;
 }
 
-type NodeConfig = pg.PoolConfig & { readonly name?: string; readonly address?: string | undefined };
+type NodeConfig = pg.PoolConfig &
+  NodePlacementOptions & { readonly name?: string; readonly address?: string | undefined };
 
 /** More nodes than this are taken for a mistake. */
 const mostNodes = 256;
@@ -77,7 +80,7 @@ export function resolveNodes(base: pg.PoolConfig, nodes: readonly NodeOptions[])
 
 /** Whether two nodes of one name are one, so that connections to it may stay. */
 export function isSameNode(a: NodeSettings, b: NodeSettings): boolean {
-  return a.name === b.name && isDeepStrictEqual(a.config, b.config);
+  return isDeepStrictEqual(a, b);
 }
 
 function isGiven(base: pg.PoolConfig): boolean {
@@ -160,9 +163,18 @@ function nameNodes(configs: readonly NodeConfig[]): readonly NodeSettings[] {
   });
   const twice = counted.find((name, index) => counted.indexOf(name) !== index);
   if (twice !== undefined) throw badOption('nodes', `two nodes are called '${twice}'`);
-  return configs.map(({ name: _, address, ...config }, index) =>
-    Object.freeze({ name: counted[index] ?? '', config: Object.freeze(config), address }),
-  );
+  return configs.map(({ name: _, address, weight, zone, ...config }, index) => {
+    const placement = resolvePlacement({
+      ...(weight !== undefined && { weight }),
+      ...(zone !== undefined && { zone }),
+    });
+    return Object.freeze({
+      name: counted[index] ?? '',
+      ...placement,
+      config: Object.freeze(config),
+      address,
+    });
+  });
 }
 
 function hostAndPort({ host = process.env.PGHOST ?? 'localhost', port }: pg.PoolConfig): string {

@@ -1,6 +1,8 @@
 import { ReplicationError } from '@node-replicated/core';
 import {
+  averageLatency,
   type Balanced,
+  type LatencyAverage,
   type NodeDescription,
   type Position,
   type Selectable,
@@ -10,6 +12,8 @@ import type pg from 'pg';
 import { hasReached } from './lsn.js';
 import type { NodeSettings } from './node-options.js';
 import type { PoolSettings } from './options.js';
+import { PrimaryReads } from './primary-reads.js';
+import type { PrimaryReadsSettings } from './primary-reads-options.js';
 import { PgProber } from './probe.js';
 import { SessionPool, type Taken } from './session-pool.js';
 import { proveReader, proveWriter, readerConfig } from './session-proof.js';
@@ -21,6 +25,8 @@ export interface NodeHooks {
   /** A pool of connections was made: whoever counts or listens wants to know. */
   readonly onPool: (pool: pg.Pool) => void;
   readonly onPoolGone: (pool: pg.Pool) => void;
+  /** A read was refused because the node, as the primary, has enough of them. */
+  readonly onOverloaded: (node: string) => void;
   /** A look that took so many ms has shown how far a node has replayed. */
   readonly onReplayed: (node: string, position: Position, tookMs: number) => void;
 }
@@ -30,11 +36,13 @@ export class PgNode implements Balanced, Selectable {
   readonly name: string;
   readonly settings: NodeSettings;
   readonly prober: PgProber;
-  /** Whether statements may be sent there to read. Kept up to date by the cluster's watcher. */
-  readable = false;
   /** How far it has surely replayed. */
   replayed: Position | undefined;
   lagMs: number | undefined;
+  readonly weight: number;
+  readonly zone: string | undefined;
+  readonly capacity: number;
+  backSince: number | undefined;
   /** Statements and leases that its readers are working on. */
   busy = 0;
   /** Whether its readers' sessions proved to be read-only; false where a pooler drops the setting. */
@@ -42,14 +50,17 @@ export class PgNode implements Balanced, Selectable {
 
   readonly #config: pg.PoolConfig;
   readonly #writerConfig: pg.PoolConfig;
-  readonly #primaryReadsMax: number | undefined;
+  readonly #primaryReadsSettings: PrimaryReadsSettings;
   readonly #hooks: NodeHooks;
   readonly #shown: SharedTask<Position | undefined>;
   #looking: Promise<void> | undefined;
   #silent = false;
   #description: NodeDescription | undefined;
   #isPrimary = false;
+  #readable = false;
+  #latency: LatencyAverage | undefined;
   #reader: SessionPool | undefined;
+  #primaryReads: PrimaryReads | undefined;
   #writer: SessionPool | undefined;
   /** Pools that nobody takes a connection from any more, until the last one has come back. */
   readonly #retired = new Map<SessionPool, Promise<void>>();
@@ -57,15 +68,34 @@ export class PgNode implements Balanced, Selectable {
   #isDown = false;
 
   constructor(own: NodeSettings, settings: PoolSettings, hooks: NodeHooks) {
-    const { name, config, address } = own;
+    const { name, weight, zone, config, address } = own;
     this.name = name;
     this.settings = own;
+    this.weight = weight;
+    this.zone = zone;
+    this.capacity = config.max || 10;
     this.prober = new PgProber(config);
     this.#config = config;
     this.#writerConfig = ownClientConfig(config, address);
-    this.#primaryReadsMax = settings.primaryReadsMax;
+    this.#primaryReadsSettings = settings.primaryReads;
     this.#hooks = hooks;
     this.#shown = new SharedTask(() => this.#askShown(settings.probeTimeoutMs));
+  }
+
+  /** How long it takes to answer a probe, on an average. */
+  get latencyMs(): number | undefined {
+    return this.#latency?.ms;
+  }
+
+  /** Whether statements may be sent there to read, as the cluster's watcher sees it. */
+  get readable(): boolean {
+    return this.#readable;
+  }
+
+  /** @param now when this is; undefined before every node was looked at: there is nothing to come back from then */
+  setReadable(readable: boolean, now: number | undefined): void {
+    if (readable && !this.#readable) this.backSince = now;
+    this.#readable = readable;
   }
 
   /** Whether this node is the primary, as far as is known. */
@@ -94,6 +124,10 @@ export class PgNode implements Balanced, Selectable {
     this.#description = description;
     this.replayed = description.position;
     this.lagMs = description.lagMs;
+    const { roundTripMs } = description;
+    if (roundTripMs !== undefined && observedAt !== undefined && observedAt !== this.#latency?.at) {
+      this.#latency = averageLatency(this.#latency, roundTripMs, observedAt);
+    }
     if (description.state === 'connecting') return false;
     const isDown = description.state === 'down';
     if (isDown && answered) this.#sever();
@@ -125,11 +159,28 @@ export class PgNode implements Balanced, Selectable {
     return this.#shown.ask();
   }
 
-  /** Takes a connection whose session rejects writes. */
-  takeReader(done: Taken): void {
+  /**
+   * Takes a connection whose session rejects writes. On the primary, where more want one than there are, it waits.
+   *
+   * @param goElsewhere asked while it waits there, whenever something is seen anew: true when the read goes another
+   *   way, and then nothing is told any more
+   */
+  takeReader(done: Taken, goElsewhere?: () => boolean): void {
     if (this.#hasLeft) return done(this.#departure());
     this.#reader ??= this.#openReader();
-    this.#reader.take(done);
+    if (!this.#isPrimary) return this.#reader.take(done);
+    this.#primaryReads ??= this.#openPrimaryReads(this.#reader.pool);
+    this.#primaryReads.take(this.#reader, done, goElsewhere);
+  }
+
+  /** Something was seen anew: reads that wait for this node because it is the primary may go elsewhere. */
+  reconsiderReads(): void {
+    this.#primaryReads?.reconsider();
+  }
+
+  /** How many reads wait because this node is the primary, before they reach its reader. */
+  get waitingReads(): number {
+    return this.#primaryReads?.waiting ?? 0;
   }
 
   /** Takes a connection that is proved to be on the primary. */
@@ -163,7 +214,7 @@ export class PgNode implements Balanced, Selectable {
    */
   async leave(): Promise<void> {
     this.#hasLeft = true;
-    this.readable = false;
+    this.#readable = false;
     const reader = this.#reader;
     this.#reader = undefined;
     void this.#retire(reader, this.#departure());
@@ -178,7 +229,7 @@ export class PgNode implements Balanced, Selectable {
 
   /** How many connections the reader and the writer have. */
   get connections(): { readonly reader: PoolCounts; readonly writer: PoolCounts } {
-    return { reader: countsOf(this.#reader?.pool), writer: countsOf(this.#writer?.pool) };
+    return { reader: countsOf(this.#reader?.pool, this.waitingReads), writer: countsOf(this.#writer?.pool) };
   }
 
   async close(): Promise<void> {
@@ -240,9 +291,14 @@ export class PgNode implements Balanced, Selectable {
     return reader;
   }
 
+  #openPrimaryReads(pool: pg.Pool): PrimaryReads {
+    const limits = { ...this.#primaryReadsSettings, max: this.#readerMax(pool) };
+    return new PrimaryReads(this.name, limits, () => this.#hooks.onOverloaded(this.name));
+  }
+
   #readerMax(pool: pg.Pool): number {
     const { max = pool.options.max } = this.#config;
-    return this.#isPrimary ? (this.#primaryReadsMax ?? max) : max;
+    return this.#isPrimary ? (this.#primaryReadsSettings.max ?? max) : max;
   }
 
   #open(config: pg.PoolConfig, proof: ConstructorParameters<typeof SessionPool>[1]): SessionPool {
@@ -264,6 +320,10 @@ export interface PoolCounts {
   readonly waiting: number;
 }
 
-function countsOf(pool: pg.Pool | undefined): PoolCounts {
-  return { total: pool?.totalCount ?? 0, idle: pool?.idleCount ?? 0, waiting: pool?.waitingCount ?? 0 };
+function countsOf(pool: pg.Pool | undefined, waitingOutside = 0): PoolCounts {
+  return {
+    total: pool?.totalCount ?? 0,
+    idle: pool?.idleCount ?? 0,
+    waiting: (pool?.waitingCount ?? 0) + waitingOutside,
+  };
 }

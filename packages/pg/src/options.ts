@@ -9,6 +9,13 @@ import type {
 import type pg from 'pg';
 import type { Discover } from './discover.js';
 import { discoveryBase, type NodeOptions, type NodeSettings, namedNodes } from './node-options.js';
+import { requireZone } from './node-placement.js';
+import { longestTimer, requireNumber } from './number-option.js';
+import {
+  type PrimaryReadsOptions,
+  type PrimaryReadsSettings,
+  resolvePrimaryReads,
+} from './primary-reads-options.js';
 
 /**
  * The settings of a pool. All that `pg.Pool` takes may stand here as well and holds for every node; a node's own
@@ -32,6 +39,10 @@ export interface ReplicatedPoolOptions
   readonly discoverIntervalMs?: number;
   /** ms after which a look for nodes has failed. @default 3000 */
   readonly discoverTimeoutMs?: number;
+  /** Where this process is: reads stay among the nodes of its zone while one of them has room. @default anywhere */
+  readonly zone?: string;
+  /** For how many ms a replica that came back gets less than its share of the reads. @default 10000 */
+  readonly slowStartMs?: number;
   /** How a replica is chosen. @default 'least-busy' */
   readonly balance?: BalancerName | Balancer;
   /** What to do with a statement that writes in a replica scope. @default 'route', to the primary */
@@ -53,17 +64,19 @@ export interface ReplicatedPoolOptions
    * the primary. @default 0
    */
   readonly waitForReplicaMs?: number;
-  /** Connections for reads on the primary, apart from those for writes. */
-  readonly primaryReads?: { /** @default the pool's `max` */ readonly max?: number };
+  /**
+   * Whether a read that must see its client's write is served by the freshest replica when, after `failoverWaitMs`,
+   * there is neither a primary nor a replica that has replayed the write. @default false, it fails
+   */
+  readonly staleIfError?: boolean;
+  /** How many reads the primary serves at a time, and how long others wait for their turn. @default {} */
+  readonly primaryReads?: PrimaryReadsOptions;
   /**
    * Gets a line for each event, so many at a time: pino, or whatever has its `info`, `warn` and `error`.
    * @default none: the pool is silent
    */
   readonly logger?: Logger;
 }
-
-/** The longest time that a timer of Node can wait, in ms. */
-const longestTimer = 2 ** 31 - 1;
 
 /** Resolved options. */
 export interface PoolSettings extends MonitorSettings, DiscoverySettings {
@@ -76,13 +89,16 @@ export interface PoolSettings extends MonitorSettings, DiscoverySettings {
   /** What discovered nodes do not say themselves. */
   readonly discoveryBase: pg.PoolConfig;
   readonly balance: BalancerName | Balancer;
+  readonly zone: string | undefined;
+  readonly slowStartMs: number;
   readonly onWriteInReplicaScope: 'route' | 'reject';
   readonly maxLagMs: number;
   /** For how many ms a statement waits for a node: no longer than it may wait for a connection. */
   readonly waitMs: number;
   readonly waitForReplicaMs: number;
-  readonly primaryReadsMax: number | undefined;
   readonly logger: Logger | undefined;
+  readonly staleIfError: boolean;
+  readonly primaryReads: PrimaryReadsSettings;
 }
 
 /**
@@ -100,6 +116,8 @@ export function resolvePoolOptions(options: ReplicatedPoolOptions = {}): PoolSet
     discoverIntervalMs = 10_000,
     discoverTimeoutMs = 3_000,
     balance = 'least-busy',
+    zone,
+    slowStartMs = 10_000,
     onWriteInReplicaScope = 'route',
     maxLagMs = 10_000,
     probeIntervalMs = 1_000,
@@ -108,6 +126,7 @@ export function resolvePoolOptions(options: ReplicatedPoolOptions = {}): PoolSet
     downtimeMs = 60_000,
     failoverWaitMs = 5_000,
     waitForReplicaMs = 0,
+    staleIfError = false,
     primaryReads,
     logger,
     ...base
@@ -133,8 +152,9 @@ export function resolvePoolOptions(options: ReplicatedPoolOptions = {}): PoolSet
   requireNumber('failureThreshold', failureThreshold, 1, Number.MAX_SAFE_INTEGER);
   requireNumber('failoverWaitMs', failoverWaitMs, 0, longestTimer);
   requireNumber('waitForReplicaMs', waitForReplicaMs, 0, longestTimer);
-  if (primaryReads?.max !== undefined)
-    requireNumber('primaryReads.max', primaryReads.max, 1, Number.MAX_SAFE_INTEGER);
+  if (typeof staleIfError !== 'boolean') throw badOption('staleIfError', 'must be true or false');
+  requireNumber('slowStartMs', slowStartMs, 0, longestTimer);
+  requireZone(zone);
   if (logger !== undefined) requireLogger(logger);
   const poolConfig = { ...base, password: options.password };
   return Object.freeze({
@@ -144,21 +164,18 @@ export function resolvePoolOptions(options: ReplicatedPoolOptions = {}): PoolSet
     discover,
     discoveryBase: discover === undefined ? poolConfig : discoveryBase(poolConfig),
     balance,
+    zone,
+    slowStartMs,
     onWriteInReplicaScope,
     maxLagMs,
     ...durations,
     failureThreshold,
     waitMs: Math.min(failoverWaitMs, base.connectionTimeoutMillis || failoverWaitMs),
     waitForReplicaMs,
-    primaryReadsMax: primaryReads?.max,
+    staleIfError,
+    primaryReads: resolvePrimaryReads(primaryReads, base.connectionTimeoutMillis),
     logger,
   });
-}
-
-function requireNumber(name: string, value: unknown, least: number, most: number): void {
-  if (typeof value !== 'number' || !(value >= least && value <= most)) {
-    throw badOption(name, `must be a number from ${least} to ${most}`);
-  }
 }
 
 function requireLogger(logger: Logger): void {

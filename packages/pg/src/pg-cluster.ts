@@ -26,7 +26,11 @@ import type { NodeSettings } from './node-options.js';
 import type { PoolSettings } from './options.js';
 import type { PoolEvents } from './pool-events.js';
 import { ReaderChoice } from './reader-choice.js';
+import { waitMsOf } from './stale-read.js';
 import { noStatements, type StatementCounts } from './statement-counts.js';
+
+/** The pause, in ms, between two looks for a primary on behalf of those who do not wait for it. */
+const seekPauseMs = 1_000;
 
 /** The nodes of one cluster, who of them is what, and which one serves next. */
 export class PgCluster implements Cluster {
@@ -50,13 +54,16 @@ export class PgCluster implements Cluster {
   #primary: PgNode | undefined;
   #presumed: PgNode | undefined;
   #replicas: readonly PgNode[] = [];
+  /** Since when there has been no primary, in ms of the system's clock. */
+  #goneSince: number | undefined;
+  #soughtAt = Number.NEGATIVE_INFINITY;
   #closing: Promise<unknown>[] = [];
 
   constructor(settings: PoolSettings, poolEvents: PoolEvents) {
     this.name = settings.name;
     this.settings = settings;
     this.#poolEvents = poolEvents;
-    const balance = createBalancer(settings.balance, systemClock.random);
+    const balance = createBalancer(settings.balance, { ...settings, ...systemClock });
     const { logger } = settings;
     this.#log = logger && new EventLog(logger, settings.name, this.events, systemClock);
     this.#watcher = new ClusterWatcher({
@@ -74,6 +81,7 @@ export class PgCluster implements Cluster {
       settings,
       replicas: () => this.#replicas,
       primary: () => this.#primary ?? this.#node(this.#watcher.topology.splitBrain[0]),
+      waitMs: (decision) => waitMsOf(this, decision),
       node: (name) => this.#nodes.get(name),
       lookAround: () => this.#lookAround(),
     });
@@ -140,6 +148,16 @@ export class PgCluster implements Cluster {
     return node.isPrimary;
   }
 
+  /** The replicas that may be read from just now. */
+  get replicas(): readonly PgNode[] {
+    return this.#replicas;
+  }
+
+  /** For how many ms there has been no primary. */
+  get goneMs(): number {
+    return this.#goneSince === undefined ? 0 : systemClock.now() - this.#goneSince;
+  }
+
   /** The primary's position, at or after every commit that has returned by now: asked once for all who wait. */
   currentPosition(): Promise<Position | undefined> {
     return this.#position.ask();
@@ -160,6 +178,14 @@ export class PgCluster implements Cluster {
     const primary = await this.#watcher.waitFor(() => this.#primary, this.settings.waitMs);
     if (primary !== undefined) return primary;
     throw this.noPrimary();
+  }
+
+  /** Probes all nodes, unless that has happened a moment ago: also one that is down, which is tried seldom. */
+  seekPrimary(): void {
+    const now = systemClock.now();
+    if (now - this.#soughtAt < seekPauseMs) return;
+    this.#soughtAt = now;
+    void this.#watcher.checkAll();
   }
 
   /** A statement has failed on this node in a way that a dead node would explain: it is probed at once. */
@@ -226,13 +252,17 @@ export class PgCluster implements Cluster {
   #follow(topology: Topology): void {
     const former = this.#primary;
     this.#primary = this.#node(topology.primary);
-    this.#replicas = this.#toNodes(topology.replicas);
+    this.#goneSince = this.#primary === undefined ? (this.#goneSince ?? systemClock.now()) : undefined;
+    const replicas = this.#toNodes(topology.replicas);
+    // As long as these are the same, so is the list: what a balancer has worked out for it holds.
+    if (!isSameList(replicas, this.#replicas)) this.#replicas = replicas;
     let lost = former !== undefined && this.#primary === undefined;
+    const now = this.#watcher.settled ? systemClock.now() : undefined;
     for (const description of this.#watcher.nodes) {
       const node = this.#node(description);
       if (node === undefined) continue;
       if (description.role !== 'unknown') this.#presumed = undefined;
-      node.readable = this.#replicas.includes(node);
+      node.setReadable(this.#replicas.includes(node), now);
       node.isPrimary = node === this.#primary;
       lost = node.observe(description) || lost;
     }
@@ -240,6 +270,7 @@ export class PgCluster implements Cluster {
     // What is under way on a primary that was only removed goes on, until there is another one.
     if (this.#primary !== undefined) for (const node of this.#leaving) node.isPrimary = false;
     if (lost) this.#discovery?.hurry();
+    for (const node of this.#nodes.values()) node.reconsiderReads();
   }
 
   /** Somebody waits for a node that can serve: any may be back, and others may have come. */
@@ -253,6 +284,7 @@ export class PgCluster implements Cluster {
       newestTimeline: () => this.#watcher.topology.timeline,
       onPool: (pool) => this.#poolEvents.relay(pool),
       onPoolGone: (pool) => this.#poolEvents.forget(pool),
+      onOverloaded: (node) => this.events.publish('overloaded', { cluster: this.name, node }),
       onReplayed: (name, position, tookMs) => this.#watcher.noteReplayed(name, position, tookMs),
     });
     this.#nodes.set(node.name, node);
@@ -298,4 +330,8 @@ export class PgCluster implements Cluster {
       .map(({ node, state, role, error }) => `${node} is ${state} (${error?.message ?? role})`)
       .join('; ');
   }
+}
+
+function isSameList(some: readonly PgNode[], others: readonly PgNode[]): boolean {
+  return some.length === others.length && some.every((node, index) => node === others[index]);
 }

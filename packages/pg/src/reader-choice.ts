@@ -18,6 +18,8 @@ export interface ReaderSources {
   /** The replicas that may be read from just now. */
   replicas(): readonly PgNode[];
   primary(): PgNode | undefined;
+  /** For how many ms a read waits for any node that can serve it. */
+  waitMs(decision: Decision): number;
   node(name: string): PgNode | undefined;
   /** Somebody waits for a node that can serve. */
   lookAround(): void;
@@ -111,6 +113,12 @@ export class ReaderChoice {
     return found === undefined || failed.has(found.primary) ? undefined : found.primary;
   }
 
+  /** Whether a read that waits for a reader of the primary had better choose anew. */
+  hasBetter(waitedFor: PgNode, decision: Decision, session: Session | undefined, without?: Without): boolean {
+    const better = this.now(decision, session, without);
+    return better === undefined ? !waitedFor.isPrimary : better !== waitedFor;
+  }
+
   /** Whether a node whose reader a lease holds will do for another statement. */
   suits({ isPrimary, replayed, hasLeft }: PgNode, decision: Decision): boolean {
     if (hasLeft) return false;
@@ -132,16 +140,17 @@ export class ReaderChoice {
     session: Session | undefined,
     without?: Without,
   ): Promise<PgNode | undefined> {
-    const { watcher, settings } = this.#sources;
+    const { watcher } = this.#sources;
     if (!watcher.settled) {
       const found = await watcher.waitFor(() => this.now(decision, session, without), 0);
       if (found !== undefined) return found;
     }
     const found = (await this.#awaitCaughtUp(decision, session, without)) ?? this.#primary(without);
     if (found !== undefined) return found;
-    this.#sources.lookAround();
+    const ms = this.#sources.waitMs(decision);
+    if (ms > 0) this.#sources.lookAround();
     const look = (): PgNode | undefined => this.now(decision, session, without) ?? this.#primary(without);
-    return watcher.waitFor(look, settings.waitMs);
+    return watcher.waitFor(look, ms);
   }
 
   async #awaitCaughtUp(

@@ -6,6 +6,7 @@ import { checkoutWriter } from './checkout.js';
 import { callUser } from './connection-use.js';
 import { LeasedClient } from './leased-client.js';
 import { lendWriter } from './lent-client.js';
+import type { PgNode } from './node.js';
 import { type ReplicatedPoolOptions, resolvePoolOptions } from './options.js';
 import { PgCluster } from './pg-cluster.js';
 import { PoolEvents } from './pool-events.js';
@@ -60,7 +61,13 @@ export class ReplicatedPool extends pg.Pool {
       ended: { get: () => this.#ended },
       totalCount: { get: () => this.#sum((pool) => pool.totalCount) },
       idleCount: { get: () => this.#sum((pool) => pool.idleCount) },
-      waitingCount: { get: () => this.#sum((pool) => pool.waitingCount) },
+      waitingCount: {
+        get: () =>
+          this.#sum(
+            (pool) => pool.waitingCount,
+            (node) => node.waitingReads,
+          ),
+      },
       expiredCount: { get: () => this.#sum((pool) => pool.expiredCount) },
       _clients: { get: () => this.#clients() },
     });
@@ -95,7 +102,8 @@ export class ReplicatedPool extends pg.Pool {
    * Runs one statement where its request's role says. A reading one that meets a lost replica runs on another; a
    * writing one is never sent twice.
    *
-   * @throws ERR_NO_PRIMARY, ERR_NO_NODE or ERR_SPLIT_BRAIN after `failoverWaitMs`; ERR_OUTCOME_UNKNOWN when the
+   * @throws ERR_NO_PRIMARY, ERR_NO_NODE or ERR_SPLIT_BRAIN after `failoverWaitMs`; ERR_OVERLOADED when more reads
+   *   want to run on the primary than it is to serve; ERR_OUTCOME_UNKNOWN when the
    *   connection was lost under a write; ERR_WRITE_IN_REPLICA_SCOPE where that is set; else the database's error
    */
   override query(config: unknown, values?: unknown, callback?: unknown): unknown {
@@ -231,9 +239,10 @@ export class ReplicatedPool extends pg.Pool {
     return this.#cluster.pools.flatMap((pool): readonly unknown[] => Reflect.get(pool, '_clients'));
   }
 
-  #sum(count: (pool: pg.Pool) => number): number {
+  #sum(count: (pool: pg.Pool) => number, countNode?: (node: PgNode) => number): number {
     let total = 0;
     for (const pool of this.#cluster.pools) total += count(pool);
+    if (countNode !== undefined) for (const node of this.#cluster.nodes.values()) total += countNode(node);
     return total;
   }
 }

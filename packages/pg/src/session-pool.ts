@@ -19,6 +19,7 @@ export class SessionPool {
   readonly pool: pg.Pool;
   readonly #waiting = new Set<Taken>();
   readonly #clients = new Set<pg.Client>();
+  #retiredWith: Error | undefined;
 
   constructor(config: pg.PoolConfig, prove: Proof) {
     const clients = this.#clients;
@@ -41,6 +42,7 @@ export class SessionPool {
 
   /** Takes a connection. */
   take(done: Taken): void {
+    if (this.#retiredWith !== undefined) return done(this.#retiredWith);
     this.#waiting.add(done);
     this.pool.connect((error, client, release) => {
       if (this.#waiting.delete(done)) done(error, client, release);
@@ -53,6 +55,7 @@ export class SessionPool {
    * uses it.
    */
   async retire(error: Error): Promise<void> {
+    this.#retiredWith ??= error;
     const ended = this.pool.ending ? undefined : this.pool.end();
     this.#refuse(error);
     await ended;

@@ -17,5 +17,6 @@ export function noStatements(): StatementCounts {
     'own-write': 0,
     write: 0,
     'no-replica': 0,
+    stale: 0,
   };
 }

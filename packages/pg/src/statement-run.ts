@@ -6,8 +6,10 @@ import { fallbackReason } from './fallback-reason.js';
 import { LeaseLink } from './lease-link.js';
 import type { PgNode } from './node.js';
 import { mayHaveWritten } from './plain-read.js';
+import { isOverload } from './primary-reads.js';
 import type { RunContext } from './run-context.js';
 import { isServersAnswer, readFailure } from './sqlstate.js';
+import { staleRead } from './stale-read.js';
 import { mayCommitPart } from './statement.js';
 import type { AnyResult, StatementCall } from './statement-call.js';
 import { outcomeUnknown, writeInReplicaScope } from './statement-errors.js';
@@ -62,9 +64,9 @@ export class StatementRun {
 
   #read(): void {
     const { readers } = this.#context.cluster;
-    const node = readers.now(this.#decision, this.#session);
+    const node = readers.now(this.#decision, this.#session, this.#tried);
     if (node !== undefined) this.#readOn(node);
-    else this.#readOnFound(readers.find(this.#decision, this.#session));
+    else this.#readOnFound(readers.find(this.#decision, this.#session, this.#tried));
   }
 
   /** @param error what to fail with when no node is found. @default that there is none */
@@ -72,29 +74,50 @@ export class StatementRun {
     found
       .then((node) => {
         if (node !== undefined) this.#readOn(node);
-        else this.fail(error ?? this.#context.cluster.noReader(this.#decision));
+        else this.#readStale(error);
       })
       .catch((failed: unknown) => this.fail(failed));
+  }
+
+  #readStale(error: unknown): void {
+    const { cluster } = this.#context;
+    const stale = staleRead(cluster, this.#decision, this.#session, this.#tried);
+    if (stale === undefined) return this.fail(error ?? cluster.noReader(this.#decision));
+    this.#decision = stale.decision;
+    this.#readOn(stale.node);
   }
 
   #readOn(node: PgNode): void {
     const onPrimary = node.isPrimary;
     node.busy += 1;
-    node.takeReader((error, client, release) => {
-      if (client === undefined || release === undefined) {
-        node.busy -= 1;
-        this.#readElsewhere(node, error);
-        return;
-      }
-      // Rows of a cursor may reach the client long before it ends.
-      if (this.#call.ownProtocol !== undefined) this.#session?.noteRead(this.#context.cluster, node.name);
-      sendStatement(client, this.#call, (failed, result) => {
-        node.busy -= 1;
-        finishUse(client, release, failed, () => this.#reportDirty(node));
-        if (failed === undefined && result !== undefined) this.#readDone(node, onPrimary, result);
-        else this.#readFailed(node, onPrimary, failed);
-      });
-    });
+    node.takeReader(
+      (error, client, release) => {
+        if (client === undefined || release === undefined) {
+          node.busy -= 1;
+          if (isOverload(error)) this.fail(error);
+          else this.#readElsewhere(node, error);
+          return;
+        }
+        // Rows of a cursor may reach the client long before it ends.
+        if (this.#call.ownProtocol !== undefined) this.#session?.noteRead(this.#context.cluster, node.name);
+        sendStatement(client, this.#call, (failed, result) => {
+          node.busy -= 1;
+          finishUse(client, release, failed, () => this.#reportDirty(node));
+          if (failed === undefined && result !== undefined) this.#readDone(node, onPrimary, result);
+          else this.#readFailed(node, onPrimary, failed);
+        });
+      },
+      onPrimary ? () => this.#leave(node) : undefined,
+    );
+  }
+
+  /** The read waits for a reader of the primary. @returns whether it has gone elsewhere */
+  #leave(node: PgNode): boolean {
+    const { readers } = this.#context.cluster;
+    if (!readers.hasBetter(node, this.#decision, this.#session, this.#tried)) return false;
+    node.busy -= 1;
+    this.#read();
+    return true;
   }
 
   #readDone(node: PgNode, onPrimary: boolean, result: AnyResult): void {

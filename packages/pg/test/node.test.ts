@@ -7,12 +7,17 @@ const hooks: NodeHooks = {
   onPool: () => undefined,
   onPoolGone: () => undefined,
   onReplayed: () => undefined,
+  onOverloaded: () => undefined,
 };
 
 /** A node that nobody has connected to, so that it cannot answer. */
 function silentNode(): PgNode {
   const settings = resolvePoolOptions({ primary: 'postgresql://127.0.0.1:1/app' });
-  return new PgNode({ name: 'replica', config: {}, address: undefined }, settings, hooks);
+  return new PgNode(
+    { name: 'replica', weight: 1, zone: undefined, config: {}, address: undefined },
+    settings,
+    hooks,
+  );
 }
 
 /** What a monitor says of a node that it has seen at a moment. */

@@ -65,6 +65,21 @@ describe('an option that cannot be used is ERR_OPTION, naming it', () => {
     ['logger', { logger: null as never }],
     ['logger', { logger: (() => undefined) as never }],
     ['logger', { logger: { info: () => undefined, warn: () => undefined } as never }],
+    ['primaryReads.queueTimeoutMs', { primaryReads: { queueTimeoutMs: -1 } }],
+    ['primaryReads.queueTimeoutMs', { primaryReads: { queueTimeoutMs: Number.POSITIVE_INFINITY } }],
+    ['primaryReads.maxQueue', { primaryReads: { maxQueue: -1 } }],
+    ['primaryReads.maxQueue', { primaryReads: { maxQueue: null as never } }],
+    ['primaryReads', { primaryReads: 5 as never }],
+    ['staleIfError', { staleIfError: 1 as never }],
+    ['slowStartMs', { slowStartMs: -1 }],
+    ['slowStartMs', { slowStartMs: '5' as never }],
+    ['zone', { zone: '' }],
+    ['zone', { zone: 5 as never }],
+    ['zone', { nodes: [{ zone: 5 as never }] }],
+    ['weight', { nodes: [{ weight: 0 }] }],
+    ['weight', { nodes: [{ weight: 101 }] }],
+    ['weight', { nodes: [{ weight: '5' as never }] }],
+    ['primaryReads', { primaryReads: null as never }],
   ];
 
   it.each(bad)('%s: %j', (name, options) => {
@@ -87,7 +102,10 @@ describe('defaults', () => {
       failureThreshold: 3,
       downtimeMs: 60_000,
       waitMs: 5_000,
-      primaryReadsMax: undefined,
+      slowStartMs: 10_000,
+      zone: undefined,
+      staleIfError: false,
+      primaryReads: { max: undefined, queueTimeoutMs: 2_000, maxQueue: 1_000 },
     });
   });
 
@@ -101,6 +119,12 @@ describe('defaults', () => {
     expect(resolvePoolOptions({ connectionTimeoutMillis: 300 }).waitMs).toBe(300);
     expect(resolvePoolOptions({ connectionTimeoutMillis: 0 }).waitMs).toBe(5_000);
     expect(resolvePoolOptions({ connectionTimeoutMillis: 9_000 }).waitMs).toBe(5_000);
+  });
+
+  it('a read waits no longer for its turn on the primary than for a connection', () => {
+    const patience = (connectionTimeoutMillis: number): number =>
+      resolvePoolOptions({ connectionTimeoutMillis }).primaryReads.queueTimeoutMs;
+    expect([300, 0, 9_000].map(patience)).toEqual([300, 2_000, 2_000]);
   });
 
   it('an unbounded lag is allowed', () => {

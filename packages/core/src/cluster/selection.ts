@@ -45,7 +45,7 @@ function isWithin({ lagMs }: Selectable, maxLagMs: number | undefined): boolean 
 }
 
 /** The replica that has replayed the most, where that is known of any. */
-function freshest<R extends Selectable>(replicas: readonly R[], hasReached: HasReached): readonly R[] {
+export function freshest<R extends Selectable>(replicas: readonly R[], hasReached: HasReached): readonly R[] {
   let best: R | undefined;
   for (const replica of replicas) {
     if (replica.replayed === undefined) continue;

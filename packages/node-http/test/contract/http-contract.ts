@@ -3,6 +3,7 @@ import { headersContract } from './headers-contract.js';
 import { holdContract } from './hold-contract.js';
 import type { Implementation } from './implementation.js';
 import { pinContract } from './pin-contract.js';
+import { readOnlyContract } from './read-only-contract.js';
 import { routingContract } from './routing-contract.js';
 import { scopeContract } from './scope-contract.js';
 import { timingContract } from './timing-contract.js';
@@ -15,6 +16,7 @@ export function httpContract(implementation: Implementation): void {
     describe('the position of what was written', () => holdContract(implementation));
     describe('headers', () => headersContract(implementation));
     describe('what it says of its nodes', () => timingContract(implementation));
+    describe('without a primary', () => readOnlyContract(implementation));
     describe('the scope', () => scopeContract(implementation));
   });
 }

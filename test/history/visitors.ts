@@ -59,7 +59,13 @@ export async function visit({
       };
       return visitor.keys.map((key) => new Tab(visitor, key, seededRandom(random() * 2 ** 32), history));
     });
-    await Promise.all(tabs.flat().map((tab) => tab.stay(busy)));
+    await Promise.all(
+      tabs.map(async (both) => {
+        // Answers to requests that brought nothing cannot be told to be one client's (docs/consistency.md, "What is not").
+        await both[0]?.arrive();
+        await Promise.all(both.map((tab) => tab.stay(busy)));
+      }),
+    );
   } finally {
     agent.destroy();
   }
@@ -86,6 +92,12 @@ class Tab {
     this.#key = key;
     this.#random = random;
     this.#history = history;
+  }
+
+  /** The first page, from which the other tab is opened. */
+  async arrive(): Promise<void> {
+    await this.#think();
+    await this.#readAny();
   }
 
   async stay(busy: () => boolean): Promise<void> {

@@ -12,6 +12,7 @@ import type { NodeSettings, PoolSettings } from './options.js';
 import { PgProber } from './probe.js';
 import { SessionPool, type Taken } from './session-pool.js';
 import { proveReader, proveWriter, readerConfig } from './session-proof.js';
+import type { World } from './world.js';
 
 /** What a node needs from its pool. */
 export interface NodeHooks {
@@ -20,6 +21,7 @@ export interface NodeHooks {
   /** A pool of connections was made: whoever counts or listens wants to know. */
   readonly onPool: (pool: pg.Pool) => void;
   readonly onPoolGone: (pool: pg.Pool) => void;
+  readonly world: World;
 }
 
 /** One database server and its two pools. */
@@ -47,7 +49,7 @@ export class PgNode implements Balanced, Selectable {
 
   constructor({ name, config }: NodeSettings, settings: PoolSettings, hooks: NodeHooks) {
     this.name = name;
-    this.prober = new PgProber(config);
+    this.prober = new PgProber(config, hooks.world);
     this.#config = config;
     this.#primaryReadsMax = settings.primaryReadsMax;
     this.#hooks = hooks;

@@ -12,7 +12,6 @@ import {
   type NodeDescription,
   type Position,
   SharedTask,
-  systemClock,
   type Topology,
 } from '@node-replicated/core/cluster';
 import type pg from 'pg';
@@ -21,6 +20,7 @@ import { PgNode } from './node.js';
 import type { PoolSettings } from './options.js';
 import type { PoolEvents } from './pool-events.js';
 import { ReaderChoice } from './reader-choice.js';
+import { realWorld, type World } from './world.js';
 
 /** The nodes of one cluster, who of them is what, and which one serves next. */
 export class PgCluster implements Cluster {
@@ -37,14 +37,16 @@ export class PgCluster implements Cluster {
   #replicas: readonly PgNode[] = [];
   #closing: Promise<unknown>[] = [];
 
-  constructor(settings: PoolSettings, events: PoolEvents) {
+  constructor(settings: PoolSettings, events: PoolEvents, world: World = realWorld) {
+    const { clock } = world;
     this.name = settings.name;
     this.settings = settings;
-    const balance = createBalancer(settings.balance, systemClock.random);
+    const balance = createBalancer(settings.balance, clock.random);
     const hooks = {
       newestTimeline: (): number => this.#watcher.topology.timeline,
       onPool: (pool: pg.Pool): void => events.relay(pool),
       onPoolGone: (pool: pg.Pool): void => events.forget(pool),
+      world,
     };
     const nodes = settings.nodes.map((node) => new PgNode(node, settings, hooks));
     this.#nodes = new Map(nodes.map((node) => [node.name, node]));
@@ -53,12 +55,13 @@ export class PgCluster implements Cluster {
       cluster: settings.name,
       nodes,
       hasReached,
-      clock: systemClock,
+      clock,
       onTopology: (topology) => this.#follow(topology),
     });
     this.readers = new ReaderChoice({
       watcher: this.#watcher,
       balance,
+      clock,
       settings,
       replicas: () => this.#replicas,
       primary: () => this.#primary ?? this.#node(this.#watcher.topology.splitBrain[0]),

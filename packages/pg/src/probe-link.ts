@@ -1,5 +1,5 @@
 import { Socket } from 'node:net';
-import pg from 'pg';
+import type pg from 'pg';
 import { setRef } from './connection-use.js';
 import { type ProbeQuestions, type ProbeRights, questionsFor, rightsQuestion } from './probe-question.js';
 
@@ -11,10 +11,13 @@ export class ProbeLink {
   #opened = false;
   #closed = false;
 
-  /** @param onLost called when the connection was there and ends, unless it was closed here */
-  constructor(config: pg.ClientConfig, onLost: () => void) {
+  /**
+   * @param onLost called when the connection was there and ends, unless it was closed here
+   * @param Client makes the connection
+   */
+  constructor(config: pg.ClientConfig, onLost: () => void, Client: typeof pg.Client) {
     const makeStream = config.stream ?? (() => new Socket());
-    this.#client = new pg.Client({
+    this.#client = new Client({
       ...config,
       password: config.password,
       stream: () => {

@@ -1,7 +1,7 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { type Decision, requiresPosition, type Session } from '@node-replicated/core/adapter';
 import {
   type Balancer,
+  type Clock,
   type ClusterWatcher,
   type Position,
   selectReplicas,
@@ -14,6 +14,7 @@ import type { PoolSettings } from './options.js';
 export interface ReaderSources {
   readonly watcher: ClusterWatcher;
   readonly balance: Balancer;
+  readonly clock: Clock;
   readonly settings: PoolSettings;
   /** The replicas that may be read from just now. */
   replicas(): readonly PgNode[];
@@ -134,14 +135,14 @@ export class ReaderChoice {
     session: Session | undefined,
     without: Without,
   ): Promise<PgNode | undefined> {
-    const { watcher, settings } = this.#sources;
-    const deadline = performance.now() + settings.waitForReplicaMs;
+    const { watcher, settings, clock } = this.#sources;
+    const deadline = clock.now() + settings.waitForReplicaMs;
     for (let seenMs = freshMs; ; seenMs = 0) {
       const looks = this.#sources.replicas().map(({ name }) => watcher.refresh(name, seenMs));
-      await firstThat(looks, () => this.now(decision, session, without) !== undefined);
+      await firstThat(clock, looks, () => this.now(decision, session, without) !== undefined);
       const caughtUp = this.now(decision, session, without);
-      if (caughtUp !== undefined || performance.now() + pollMs > deadline) return caughtUp;
-      await pause(pollMs);
+      if (caughtUp !== undefined || clock.now() + pollMs > deadline) return caughtUp;
+      await new Promise<void>((resolve) => clock.after(pollMs, resolve, true));
     }
   }
 
@@ -191,14 +192,14 @@ function isAlone(kept: unknown, shown: ReadonlySet<string>, candidates: readonly
 }
 
 /** Waits until one of several looks has brought what is wanted, or all have ended, or one takes too long. */
-function firstThat(looks: readonly Promise<void>[], isThere: () => boolean): Promise<void> {
+function firstThat(clock: Clock, looks: readonly Promise<void>[], isThere: () => boolean): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, longestLookMs);
+    const timer = clock.after(longestLookMs, resolve, true);
     let left = looks.length;
     const finish = (): void => {
       left -= 1;
       if (left > 0 && !isThere()) return;
-      clearTimeout(timer);
+      timer.clear();
       resolve();
     };
     for (const look of looks) look.then(finish, finish);

@@ -1,0 +1,34 @@
+/** What is known of a token from how it was made, besides what it says itself. */
+export interface TokenFacts {
+  readonly token: string;
+  /** The writes that its holder may not miss. */
+  readonly bits: number;
+  /** When its holder last wrote, and when the token was made, by the clocks of the processes that made it; ms. */
+  readonly at: number;
+  readonly movedAt: number;
+  readonly mark: 'position' | 'seen' | 'unknown';
+  readonly timeline: number;
+  readonly lsn: bigint;
+}
+
+const shape = /^1\.[0-9a-z]+(?:-[0-9a-z]+)?\.main:([+!]?)([0-9a-z]+-[0-9a-z]+-[0-9a-z]+)?\./;
+
+/** Reads what a token says of the cluster. The format is stated here once more, apart from the code that makes it. */
+export function readMark(token: string): Pick<TokenFacts, 'mark' | 'timeline' | 'lsn'> {
+  const match = shape.exec(token);
+  if (match === null) throw new Error(`A token of another form was made: ${token}`);
+  const [, sign, position] = match;
+  const mark = sign === '!' ? 'unknown' : sign === '+' ? 'seen' : 'position';
+  const [, timeline = '0', lsn = '0'] = position?.split('-') ?? [];
+  return { mark, timeline: Number.parseInt(timeline, 36), lsn: fromBase36(lsn) };
+}
+
+function fromBase36(digits: string): bigint {
+  return [...digits].reduce((sum, digit) => sum * 36n + BigInt(Number.parseInt(digit, 36)), 0n);
+}
+
+/** Whether one token's position is before another's. One that names none is before nothing. */
+export function isBefore(next: TokenFacts, previous: TokenFacts): boolean {
+  if (next.timeline !== previous.timeline) return next.timeline < previous.timeline;
+  return next.lsn < previous.lsn;
+}

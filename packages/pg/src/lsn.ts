@@ -51,10 +51,14 @@ export function parsePosition(position: Position): PgPosition | undefined {
   return { systemIdentifier, timeline: Number(timelineNumber), lsn: lsnNumber };
 }
 
+/** As many digits to the base 36 as a double holds exactly. */
+const exactDigits = 10;
+
 function fromBase36(digits: string): bigint | undefined {
   if (!/^[0-9a-z]{1,13}$/.test(digits)) return undefined;
-  let value = 0n;
-  for (const digit of digits) value = value * 36n + BigInt(Number.parseInt(digit, 36));
+  const low = BigInt(Number.parseInt(digits.slice(-exactDigits), 36));
+  if (digits.length <= exactDigits) return low;
+  const value = BigInt(Number.parseInt(digits.slice(0, -exactDigits), 36)) * 36n ** BigInt(exactDigits) + low;
   return value < 1n << 64n ? value : undefined;
 }
 

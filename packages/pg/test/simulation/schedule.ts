@@ -46,8 +46,7 @@ export class Schedule {
     for (const browser of this.#browsers) {
       for (const process of this.#processes) {
         const plan = this.#plan(browser, 'GET', [{ kind: 'read' }]);
-        const known = browser.cookie(this.#world.time.now());
-        this.#send(browser, process, plan, (reply) => this.#judgeLast(plan.name, process, known?.mark, reply));
+        this.#send(browser, process, plan, (reply) => this.#judgeLast(plan.name, process, reply));
       }
     }
   }
@@ -104,9 +103,8 @@ export class Schedule {
     });
   }
 
-  #judgeLast(name: string, process: WebProcess, mark: string | undefined, { failed, reads }: Reply): void {
+  #judgeLast(name: string, process: WebProcess, { failed, held, reads }: Reply): void {
     const { judge, settings } = this.#world;
-    const held = mark === 'unknown' || (mark !== undefined && process.web.forMs > 0);
     const { replicas } = process.cluster.topology;
     const byReplica = reads.every((read) => replicas.some(({ node }) => read.startsWith(`${node}:`)));
     if (failed || (!held && !byReplica)) {

@@ -56,8 +56,8 @@ export interface ScheduleSettings {
 
 export function drawSettings(random: SeededRandom): ScheduleSettings {
   return {
-    servers: random.whole(2, 4),
-    processes: random.whole(1, 2),
+    servers: random.pick([2, 3, 3, 3, 4]),
+    processes: random.pick([1, 1, 2]),
     browsers: random.whole(1, 3),
     synchronous: random.chance(0.5),
     start: drawStart(random),
@@ -68,14 +68,14 @@ export function drawSettings(random: SeededRandom): ScheduleSettings {
       waitForReplicaMs: random.pick([0, 0, 30]),
       probeIntervalMs: random.whole(300, 1_000),
       failureThreshold: random.whole(1, 3),
-      downtimeMs: random.whole(1_000, 2_000),
+      downtimeMs: random.whole(600, 1_500),
       maxLagMs: random.pick([10_000, 10_000, 500]),
-      failoverWaitMs: random.pick([0, 500, 2_000]),
+      failoverWaitMs: random.pick([0, 300, 1_000]),
       balance: random.pick(['least-busy', 'round-robin', 'random']),
     },
     faults: faults.filter(() => random.chance(0.25)),
-    durationMs: random.whole(1_500, 4_000),
-    events: random.whole(15, 35),
+    durationMs: random.whole(600, 2_000),
+    events: random.whole(8, 25),
   };
 }
 

@@ -87,10 +87,11 @@ export class SimConnection extends EventEmitter {
   /** The server is gone, or has closed the connection. */
   lose(): void {
     this.#open = false;
-    this.#receive(() => {
+    const notice = (): void => {
       this.#close();
       this.#end();
-    });
+    };
+    this.#network.time.after(1, () => this.#network.whenWhole(this.#server, notice));
   }
 
   #close(): void {

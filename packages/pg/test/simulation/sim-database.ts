@@ -48,6 +48,11 @@ export class SimDatabase {
     return new Set(timelines).size < timelines.length;
   }
 
+  /** Whether a server that was the primary once is up as one still. */
+  get unfenced(): boolean {
+    return this.servers.some((server) => server.up && !server.standby && server.branch !== this.branch);
+  }
+
   isForeign(server: SimServer): boolean {
     return server.system !== system;
   }

@@ -35,16 +35,24 @@ export async function simulate(seed: number, tell?: (line: string) => void): Pro
     schedule.prepare();
     await time.passUntil(settings.durationMs);
     restoreAll(world, processes);
-    await time.passUntil(time.now() + quietMs(settings.pool));
-    for (const process of processes) process.judgeTopology();
+    await passUntilTrue(time, settings.pool, () => processes.every(({ knowsAll }) => knowsAll));
     schedule.visitAgain();
-    await time.passUntil(time.now() + quietMs(settings.pool));
+    await passUntilTrue(time, settings.pool, () => schedule.underWay.length === 0);
     for (const name of schedule.underWay) judge.report('every request ends', name);
     return { seed, violations: judge.violations };
   } finally {
     stop();
     for (const { cluster } of processes) void cluster.close();
   }
+}
+
+async function passUntilTrue(
+  time: VirtualTime,
+  settings: SimWorld['settings']['pool'],
+  isTrue: () => boolean,
+): Promise<void> {
+  const end = time.now() + quietMs(settings);
+  while (!isTrue() && time.now() < end) await time.passUntil(time.now() + 50);
 }
 
 /** After so many ms every server was probed, and every wait is over. */

@@ -1,6 +1,5 @@
 import { EventEmitter } from 'node:events';
 import { defineReplication, type ReplicationConfig } from '@node-replicated/core';
-import type { Position } from '@node-replicated/core/cluster';
 import { resolvePoolOptions } from '../../src/options.js';
 import { PgCluster } from '../../src/pg-cluster.js';
 import { PoolEvents } from '../../src/pool-events.js';
@@ -124,10 +123,11 @@ export class WebProcess implements Network {
     for (const fn of waiting) this.time.after(0, fn);
   }
 
-  /** Whether a server has been up, and within reach, ever since. */
+  /** Whether a server has been up, and within reach, since some moments before. */
   couldReach(server: SimServer, since: number): boolean {
-    if (!server.up || server.upSince > since || this.#cuts.has(server)) return false;
-    return (this.#wholeSince.get(server) ?? 0) <= since;
+    const settledBy = since - 50;
+    if (!server.up || server.upSince > settledBy || this.#cuts.has(server)) return false;
+    return (this.#wholeSince.get(server) ?? 0) <= settledBy;
   }
 
   onSent(server: SimServer, question: Question, connection: SimConnection): void {
@@ -189,8 +189,20 @@ export class WebProcess implements Network {
     }
   }
 
-  /** What the process knows of where its servers are. */
-  positionOf(node: string): Position | undefined {
-    return this.cluster.descriptions.find((each) => each.node === node)?.position;
+  /**
+   * Whether a former primary that nobody has stopped may be its primary: it has not heard of the promotion, and the
+   * former primary cannot tell.
+   */
+  get mayBeBehind(): boolean {
+    const { database } = this.#world;
+    return this.cluster.topology.timeline < database.timeline && database.unfenced;
+  }
+
+  /** Whether it knows of every server who it is, and how far it has come. */
+  get knowsAll(): boolean {
+    const { primary, replicas } = this.cluster.topology;
+    const isPrimary = primary?.node === this.#world.database.primary?.name;
+    const reached = replicas.every(({ position = '' }) => this.cluster.hasReached(position, primary?.position ?? ''));
+    return isPrimary && reached && replicas.length === this.#world.database.servers.length - 1;
   }
 }

@@ -22,9 +22,9 @@ export class Browser {
   }
 }
 
-/** Whether what a token says still counts, by a process's clock. */
-export function isAlive({ at, movedAt }: TokenFacts, now: number, maxAgeMs: number): boolean {
-  return now - Math.min(at > 0 ? at : movedAt, now) < maxAgeMs;
+/** How long ago something was, by a clock that may have jumped since. */
+export function ageOf(moment: number, now: number): number {
+  return now - Math.min(moment, now);
 }
 
 /** What a token and those that a process has made beside it say together. */
@@ -33,11 +33,15 @@ export function knownOf(
   { maxAgeMs, lineages }: WebSide,
   now: number,
 ): Lineage | undefined {
-  if (facts === undefined || !isAlive(facts, now, maxAgeMs)) return undefined;
-  const beside = lineages.get(facts.token);
-  if (beside === undefined) return { bits: facts.bits, at: facts.at, mark: facts.mark };
-  const { bits, at, mark } = beside;
-  return { bits: facts.bits | bits, at: Math.max(facts.at, at), mark: longest(facts.mark, mark) };
+  if (facts === undefined || ageOf(facts.movedAt, now) >= maxAgeMs) return undefined;
+  const { bits, at, mark } = lineages.get(facts.token) ?? facts;
+  // Where nobody knows a position, what was written counts from then on, and not from when somebody read.
+  const counts = ageOf(facts.at > 0 ? facts.at : facts.movedAt, now) < maxAgeMs;
+  return {
+    bits: counts ? facts.bits | bits : 0,
+    at: Math.max(facts.at, at),
+    mark: longest(facts.mark, mark),
+  };
 }
 
 /** Of two marks the one that holds the longer. */

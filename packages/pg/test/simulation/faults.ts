@@ -3,7 +3,10 @@ import type { SimServer } from './sim-server.js';
 import type { SimWorld, WebProcess } from './web-process.js';
 
 /** What may happen besides visits, according to the schedule's faults. */
-export function faultEvents(world: SimWorld, processes: readonly [WebProcess, ...WebProcess[]]): readonly (() => void)[] {
+export function faultEvents(
+  world: SimWorld,
+  processes: readonly [WebProcess, ...WebProcess[]],
+): readonly (() => void)[] {
   const { settings, database, random, time, judge } = world;
   const standbys = (): readonly SimServer[] => database.servers.filter(({ standby }) => standby);
   const onAny = (list: readonly SimServer[], what: string, fn: (server: SimServer) => void): void => {
@@ -62,7 +65,9 @@ export function faultEvents(world: SimWorld, processes: readonly [WebProcess, ..
     settings: () => {
       const process = random.pick(processes);
       process.reconfigure(random.pick([0, 300, 1_000]), random.pick([300_000, 2_000]));
-      judge.note(() => `${process.name} holds pins for ${process.web.forMs}, up to ${process.web.maxAgeMs} ms`);
+      judge.note(
+        () => `${process.name} holds pins for ${process.web.forMs}, up to ${process.web.maxAgeMs} ms`,
+      );
     },
   };
   const noise = (): void => writeNoise(world, database.primary);
@@ -97,6 +102,7 @@ function failOver({ database, random, time, judge }: SimWorld): void {
 /** Makes everything whole: one primary, and all others its standbys. */
 export function restoreAll({ database, time, judge }: SimWorld, processes: readonly WebProcess[]): void {
   judge.note(() => 'from now on all is well');
+  database.calm = true;
   const primary = database.primary;
   if (primary === undefined) return;
   database.start(primary);

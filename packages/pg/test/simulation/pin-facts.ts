@@ -7,28 +7,37 @@ export interface TokenFacts {
   readonly at: number;
   readonly movedAt: number;
   readonly mark: 'position' | 'seen' | 'unknown';
+  /** The cluster whose position it names; undefined where it names none. */
+  readonly system: string | undefined;
   readonly timeline: number;
   readonly lsn: bigint;
 }
 
-const shape = /^1\.[0-9a-z]+(?:-[0-9a-z]+)?\.main:([+!]?)([0-9a-z]+-[0-9a-z]+-[0-9a-z]+)?\./;
+const shape = /^1\.([0-9a-z]+)(?:-[0-9a-z]+)?\.main:([+!]?)([0-9a-z]+-[0-9a-z]+-[0-9a-z]+)?\./;
 
 /** Reads what a token says of the cluster. The format is stated here once more, apart from the code that makes it. */
-export function readMark(token: string): Pick<TokenFacts, 'mark' | 'timeline' | 'lsn'> {
+export function readToken(token: string): Omit<TokenFacts, 'token' | 'bits' | 'movedAt'> {
   const match = shape.exec(token);
   if (match === null) throw new Error(`A token of another form was made: ${token}`);
-  const [, sign, position] = match;
+  const [, at = '', sign, position] = match;
   const mark = sign === '!' ? 'unknown' : sign === '+' ? 'seen' : 'position';
-  const [, timeline = '0', lsn = '0'] = position?.split('-') ?? [];
-  return { mark, timeline: Number.parseInt(timeline, 36), lsn: fromBase36(lsn) };
+  const [system, timeline = '0', lsn = '0'] = position?.split('-') ?? [];
+  return {
+    at: Number.parseInt(at, 36),
+    mark,
+    system,
+    timeline: Number.parseInt(timeline, 36),
+    lsn: fromBase36(lsn),
+  };
 }
 
 function fromBase36(digits: string): bigint {
   return [...digits].reduce((sum, digit) => sum * 36n + BigInt(Number.parseInt(digit, 36)), 0n);
 }
 
-/** Whether one token's position is before another's. One that names none is before nothing. */
+/** Whether one token's position is before another's. Those of two clusters cannot be compared. */
 export function isBefore(next: TokenFacts, previous: TokenFacts): boolean {
+  if (next.system !== previous.system && previous.system !== undefined) return next.system === undefined;
   if (next.timeline !== previous.timeline) return next.timeline < previous.timeline;
   return next.lsn < previous.lsn;
 }

@@ -1,10 +1,11 @@
-import { openRequest, readyToSeal, type Scope, type Seal, sealResponse } from '@node-replicated/core/adapter';
 import { ReplicationError } from '@node-replicated/core';
+import { openRequest, readyToSeal, type Scope, type Seal, sealResponse } from '@node-replicated/core/adapter';
 import { readCall } from '../../src/statement-call.js';
 import { StatementRun } from '../../src/statement-run.js';
-import { knownOf, longest } from './browser.js';
+import { ageOf, knownOf, longest } from './browser.js';
 import { forgeries } from './forgeries.js';
-import { isBefore, readMark, type TokenFacts } from './pin-facts.js';
+import { isBefore, readToken, type TokenFacts } from './pin-facts.js';
+import { ownSystem } from './sim-database.js';
 import { hiddenWriteText, readText, writeText } from './sim-protocol.js';
 import type { Lineage, SimWorld, WebProcess, WebSide } from './web-process.js';
 
@@ -115,7 +116,10 @@ export class Request {
       this.#seen |= visible & database.kept;
       this.#reads.push(`${server}: ${this.#scope.session.uses.at(-1)?.reason}`);
       const missed = this.#process.mayBeBehind ? 0 : required & database.kept & ~visible;
-      judge.note(() => `${name} reads ${bits(visible)} on ${server} (${decision.reason}), and may not miss ${bits(required)}`);
+      judge.note(
+        () =>
+          `${name} reads ${bits(visible)} on ${server} (${decision.reason}), and may not miss ${bits(required)}`,
+      );
       if (missed !== 0) {
         const how = `${name}, on ${server}, misses ${bits(missed)} (${decision.role}, ${decision.reason})`;
         judge.report('a client sees what it wrote, and with monotonic reads what it has seen', how);
@@ -154,7 +158,9 @@ export class Request {
       this.#failed = true;
       judge.note(() => `${this.#plan.name} cannot write: ${error instanceof Error ? error.message : error}`);
       const doubtful = error instanceof ReplicationError && error.code === 'ERR_OUTCOME_UNKNOWN';
-      const written = database.servers.some(({ branch }) => branch.records.some((record) => record.bit === bit));
+      const written = database.servers.some(({ branch }) =>
+        branch.records.some((record) => record.bit === bit),
+      );
       if (!doubtful) this.#begun &= ~bit;
       if (!doubtful && written) {
         const how = `write ${id}: ${error instanceof Error ? error.message : error}`;
@@ -174,21 +180,27 @@ export class Request {
       return undefined;
     }
     if (token.length > 200) judge.report('a token is at most 200 bytes long', token);
+    const said = readToken(token);
     const now = Math.floor(this.#web.config.now());
     const known = this.#known;
     const held = known === undefined ? undefined : this.#carried;
+    const foreign = said.system !== undefined && said.system !== systemText;
     const heldAt = Math.min(known?.at ?? 0, this.#openedAt);
     const seen = this.#web.config.monotonicReads ? this.#seen : 0;
     const lineage = this.#web.lineages.get(held?.token ?? '') ?? { bits: 0, at: 0, mark: 'seen' };
     const facts: TokenFacts = {
-      ...readMark(token),
+      ...said,
       token,
-      bits: (known?.bits ?? 0) | lineage.bits | wrote | seen,
-      at: this.#scope.session.wrote() ? Math.max(heldAt, lineage.at, now) : Math.max(heldAt, lineage.at),
+      bits: foreign ? 0 : (known?.bits ?? 0) | lineage.bits | wrote | seen,
+      // What it read counts as written where nobody can tell how far it may have seen.
+      at: wrote === 0 ? said.at : Math.max(heldAt, lineage.at, now),
       movedAt: Math.max(Math.min(held?.movedAt ?? 0, this.#openedAt), now),
     };
     if (held !== undefined && !this.#process.mayBeBehind && isBefore(facts, held)) {
-      judge.report('a pin never moves back', `${name}: ${facts.timeline}/${facts.lsn} after ${held.timeline}/${held.lsn}`);
+      judge.report(
+        'a pin never moves back',
+        `${name}: ${facts.timeline}/${facts.lsn} after ${held.timeline}/${held.lsn}`,
+      );
     }
     lineage.bits |= facts.bits;
     lineage.at = Math.max(lineage.at, facts.at);
@@ -206,13 +218,19 @@ export class Request {
     const { forMs, maxAgeMs } = this.#web;
     const known = this.#known;
     const holdMs = known === undefined ? 0 : { unknown: maxAgeMs, position: forMs, seen: 0 }[known.mark];
-    const age = this.#openedAt - Math.min(known?.at ?? 0, this.#openedAt);
+    const age = ageOf(known?.at ?? 0, this.#openedAt);
     const held = age < holdMs;
     if (held && role !== 'primary') {
-      this.#world.judge.report('a pin holds for its time, and no longer', `${name} reads on a replica after ${age} ms`);
+      this.#world.judge.report(
+        'a pin holds for its time, and no longer',
+        `${name} reads on a replica after ${age} ms`,
+      );
     }
     if (!held && reason === 'pin') {
-      this.#world.judge.report('a pin holds for its time, and no longer', `${name} is held after ${age} of ${holdMs} ms`);
+      this.#world.judge.report(
+        'a pin holds for its time, and no longer',
+        `${name} is held after ${age} of ${holdMs} ms`,
+      );
     }
   }
 
@@ -232,6 +250,9 @@ export class Request {
     return JSON.stringify(this.#open(cookie).decide('main'));
   }
 }
+
+/** How a position names the cluster. */
+const systemText = BigInt(ownSystem).toString(36);
 
 interface Row {
   readonly visible?: number;

@@ -20,7 +20,10 @@ export class Schedule {
   constructor(world: SimWorld, processes: readonly [WebProcess, ...WebProcess[]]) {
     this.#world = world;
     this.#processes = processes;
-    const others = Array.from({ length: world.settings.browsers - 1 }, (_, index) => new Browser(`v${index + 2}`));
+    const others = Array.from(
+      { length: world.settings.browsers - 1 },
+      (_, index) => new Browser(`v${index + 2}`),
+    );
     this.#browsers = [new Browser('v1'), ...others];
   }
 
@@ -54,14 +57,19 @@ export class Schedule {
   #visit(browser: Browser): void {
     const { random } = this.#world;
     const writes = random.chance(0.4);
-    this.#send(browser, random.pick(this.#processes), this.#plan(browser, writes ? 'POST' : 'GET', this.#steps(writes)), () => {
-      // A form is followed by the page that shows what it has done.
-      if (!random.chance(writes ? 0.7 : 0.3)) return;
-      this.#world.time.after(random.whole(0, 60), () => {
-        const plan = this.#plan(browser, 'GET', [{ kind: 'read' }]);
-        this.#send(browser, random.pick(this.#processes), plan, () => undefined);
-      });
-    });
+    this.#send(
+      browser,
+      random.pick(this.#processes),
+      this.#plan(browser, writes ? 'POST' : 'GET', this.#steps(writes)),
+      () => {
+        // A form is followed by the page that shows what it has done.
+        if (!random.chance(writes ? 0.7 : 0.3)) return;
+        this.#world.time.after(random.whole(0, 60), () => {
+          const plan = this.#plan(browser, 'GET', [{ kind: 'read' }]);
+          this.#send(browser, random.pick(this.#processes), plan, () => undefined);
+        });
+      },
+    );
   }
 
   #steps(writes: boolean): readonly Step[] {

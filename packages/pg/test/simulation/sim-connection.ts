@@ -155,6 +155,8 @@ export function simClient(network: Network): typeof pg.Client {
     constructor(config: string | pg.ClientConfig = {}) {
       const settings = typeof config === 'string' ? { host: config } : config;
       const connection = new SimConnection(network, network.server(settings.host ?? ''));
+      // Whoever brings a socket closes the connection by that.
+      settings.stream?.()?.once('close', () => connection.destroy());
       super(Object.assign({ ...settings }, { connection }));
     }
   };

@@ -1,3 +1,5 @@
+import type { Position } from '@node-replicated/core/cluster';
+import { formatPosition } from '../../src/lsn.js';
 import type { SeededRandom } from './seeded-random.js';
 import { type Branch, bitsOf, SimServer } from './sim-server.js';
 import type { VirtualTime } from './virtual-time.js';
@@ -11,7 +13,8 @@ export interface DatabaseSettings {
 }
 
 const pageBytes = 8_192n;
-const system = '7318624812345678901';
+/** The cluster's own data, as opposed to any other's. */
+export const ownSystem = '7318624812345678901';
 
 /** What really happens: servers, what each of them holds, and who follows whom. */
 export class SimDatabase {
@@ -21,6 +24,8 @@ export class SimDatabase {
   branch: Branch;
   /** The writes of the history that counts, as far as nobody may miss them. */
   timeline = 1;
+  /** Whether nobody is promoted any more. */
+  calm = false;
   readonly #time: VirtualTime;
   readonly #random: SeededRandom;
 
@@ -30,7 +35,7 @@ export class SimDatabase {
     this.synchronous = synchronous;
     this.branch = { timeline: 1, records: [{ bit: 0, end: start }] };
     const names = ['a', 'b', 'c', 'd'].slice(0, servers);
-    this.servers = names.map((name, index) => new SimServer(name, system, this.branch, index > 0));
+    this.servers = names.map((name, index) => new SimServer(name, ownSystem, this.branch, index > 0));
     const [primary] = this.servers;
     for (const server of this.servers) if (server.standby) server.follows = primary;
   }
@@ -40,10 +45,16 @@ export class SimDatabase {
     return this.servers.find(({ standby, branch }) => !standby && branch === this.branch);
   }
 
+  /** Where the history that counts ends by now. */
+  get position(): Position {
+    const lsn = this.branch.records.at(-1)?.end ?? 0n;
+    return formatPosition({ systemIdentifier: BigInt(ownSystem), timeline: this.branch.timeline, lsn });
+  }
+
   /** Whether two primaries of one timeline are up: then there is no one history. */
   get split(): boolean {
     const timelines = this.servers
-      .filter((server) => server.up && !server.standby && server.system === system)
+      .filter((server) => server.up && !server.standby && server.system === ownSystem)
       .map(({ branch }) => branch.timeline);
     return new Set(timelines).size < timelines.length;
   }
@@ -54,7 +65,7 @@ export class SimDatabase {
   }
 
   isForeign(server: SimServer): boolean {
-    return server.system !== system;
+    return server.system !== ownSystem;
   }
 
   /**
@@ -134,7 +145,7 @@ export class SimDatabase {
 
   /** Whether a standby may be promoted: with synchronous commits, only one that has them all. */
   canPromote(server: SimServer): boolean {
-    if (!server.up || !server.standby || this.isForeign(server)) return false;
+    if (this.calm || !server.up || !server.standby || this.isForeign(server)) return false;
     if (!this.synchronous) return true;
     const { records } = this.branch;
     const acknowledged = Math.max(
@@ -176,7 +187,7 @@ export class SimDatabase {
   /** Makes a stopped server a fresh standby of the primary. */
   rebuild(server: SimServer, primary: SimServer): void {
     this.stop(server);
-    server.system = system;
+    server.system = ownSystem;
     server.standby = true;
     server.branch = primary.branch;
     server.received = primary.received;
@@ -192,7 +203,10 @@ export class SimDatabase {
     server.standby = false;
     server.follows = undefined;
     if (server.branch === this.branch && this.primary !== server) {
-      server.branch = { timeline: server.branch.timeline, records: server.branch.records.slice(0, server.received) };
+      server.branch = {
+        timeline: server.branch.timeline,
+        records: server.branch.records.slice(0, server.received),
+      };
     }
     server.replayed = server.received;
     this.start(server);

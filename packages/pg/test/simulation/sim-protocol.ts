@@ -51,7 +51,8 @@ export function answerTo(question: Question, server: SimServer, readOnly: boolea
     case 'read':
       return row('SELECT 1', [{ name: 'visible', oid: int4, value: String(server.visible) }, at(server)]);
     case 'write':
-      if (server.standby || readOnly) return refusal('25006', 'cannot execute UPDATE in a read-only transaction');
+      if (server.standby || readOnly)
+        return refusal('25006', 'cannot execute UPDATE in a read-only transaction');
       return row('UPDATE 1', [at(server)]);
     case 'proof':
       return row('SELECT 1', [

@@ -25,9 +25,18 @@ export async function simulate(seed: number, tell?: (line: string) => void): Pro
   const time = new VirtualTime(random.next);
   const judge = new Judge(() => time.now(), tell);
   judge.note(() => `seed ${seed}: ${JSON.stringify({ ...settings, start: String(settings.start) })}`);
-  const world: SimWorld = { settings, time, random, judge, database: new SimDatabase(settings, time, random) };
+  const world: SimWorld = {
+    settings,
+    time,
+    random,
+    judge,
+    database: new SimDatabase(settings, time, random),
+  };
   const stop = onReplicationEvent('node-changed', (event) => judge.nodeChanged(event));
-  const processes = Array.from({ length: settings.processes }, (_, index) => new WebProcess(`w${index + 1}`, world));
+  const processes = Array.from(
+    { length: settings.processes },
+    (_, index) => new WebProcess(`w${index + 1}`, world),
+  );
   const [first, ...others] = processes;
   if (first === undefined) throw new Error('A schedule has no process.');
   try {

@@ -12,7 +12,8 @@ test('try', async () => {
     return;
   }
   const found = new Map<string, [number, string, number]>();
-  const t = performance.now(); const c = process.cpuUsage();
+  const t = performance.now();
+  const c = process.cpuUsage();
   for (let seed = 1; seed <= n; seed++) {
     const o = await simulate(seed);
     for (const v of o.violations) {
@@ -20,6 +21,7 @@ test('try', async () => {
       found.set(v.promised, f ? [f[0], f[1], f[2] + 1] : [seed, v.how, 1]);
     }
   }
-  const u = process.cpuUsage(c); console.log('ms per schedule', (performance.now() - t) / n, 'cpu', (u.user + u.system) / 1000 / n);
+  const u = process.cpuUsage(c);
+  console.log('ms per schedule', (performance.now() - t) / n, 'cpu', (u.user + u.system) / 1000 / n);
   console.log(found);
 }, 600_000);

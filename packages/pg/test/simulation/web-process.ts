@@ -6,13 +6,13 @@ import { PoolEvents } from '../../src/pool-events.js';
 import type { RunContext } from '../../src/run-context.js';
 import { StatementMemory } from '../../src/statement.js';
 import type { Judge } from './judge.js';
+import type { TokenFacts } from './pin-facts.js';
 import type { SeededRandom } from './seeded-random.js';
 import type { ScheduleSettings } from './settings.js';
 import { type Network, type SimConnection, simClient } from './sim-connection.js';
 import type { SimDatabase } from './sim-database.js';
 import type { Answer, Question } from './sim-protocol.js';
 import type { SimServer } from './sim-server.js';
-import type { TokenFacts } from './pin-facts.js';
 import type { VirtualTime } from './virtual-time.js';
 
 /** What all processes of a schedule live in. */
@@ -173,9 +173,15 @@ export class WebProcess implements Network {
     this.#judged = topology;
     const { judge } = this.#world;
     const { primary, timeline } = topology;
-    judge.note(() => `${this.name} knows the primary ${primary?.node} and the replicas ${topology.replicas.map(({ node }) => node)} of timeline ${timeline}`);
+    judge.note(
+      () =>
+        `${this.name} knows the primary ${primary?.node} and the replicas ${topology.replicas.map(({ node }) => node)} of timeline ${timeline}`,
+    );
     if (timeline < this.#highest || (primary?.timeline ?? timeline) < this.#highest) {
-      judge.report('a lower timeline is never returned to', `${this.name} from ${this.#highest} to ${timeline}`);
+      judge.report(
+        'a lower timeline is never returned to',
+        `${this.name} from ${this.#highest} to ${timeline}`,
+      );
     }
     this.#highest = Math.max(this.#highest, timeline);
     const claims = this.cluster.descriptions.filter(
@@ -202,7 +208,9 @@ export class WebProcess implements Network {
   get knowsAll(): boolean {
     const { primary, replicas } = this.cluster.topology;
     const isPrimary = primary?.node === this.#world.database.primary?.name;
-    const reached = replicas.every(({ position = '' }) => this.cluster.hasReached(position, primary?.position ?? ''));
+    const reached = replicas.every(({ position = '' }) =>
+      this.cluster.hasReached(position, this.#world.database.position),
+    );
     return isPrimary && reached && replicas.length === this.#world.database.servers.length - 1;
   }
 }

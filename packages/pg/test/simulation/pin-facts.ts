@@ -3,7 +3,7 @@ export interface TokenFacts {
   readonly token: string;
   /** The writes that its holder may not miss. */
   readonly bits: number;
-  /** When its holder last wrote, and when the token was made, by the clocks of the processes that made it; ms. */
+  /** When its holder last wrote, and when it was last moved, by the clocks of the processes that did it; ms. */
   readonly at: number;
   readonly movedAt: number;
   readonly mark: 'position' | 'seen' | 'unknown';
@@ -13,17 +13,19 @@ export interface TokenFacts {
   readonly lsn: bigint;
 }
 
-const shape = /^1\.([0-9a-z]+)(?:-[0-9a-z]+)?\.main:([+!]?)([0-9a-z]+-[0-9a-z]+-[0-9a-z]+)?\./;
+const shape = /^1\.([0-9a-z]+)(?:-([0-9a-z]+))?\.main:([+!]?)([0-9a-z]+-[0-9a-z]+-[0-9a-z]+)?\./;
 
 /** Reads what a token says of the cluster. The format is stated here once more, apart from the code that makes it. */
-export function readToken(token: string): Omit<TokenFacts, 'token' | 'bits' | 'movedAt'> {
+export function readToken(token: string): Omit<TokenFacts, 'token' | 'bits'> {
   const match = shape.exec(token);
   if (match === null) throw new Error(`A token of another form was made: ${token}`);
-  const [, at = '', sign, position] = match;
+  const [, wrote = '', moved = wrote, sign, position] = match;
+  const at = Number.parseInt(wrote, 36);
   const mark = sign === '!' ? 'unknown' : sign === '+' ? 'seen' : 'position';
   const [system, timeline = '0', lsn = '0'] = position?.split('-') ?? [];
   return {
-    at: Number.parseInt(at, 36),
+    at,
+    movedAt: Math.max(at, Number.parseInt(moved, 36)),
     mark,
     system,
     timeline: Number.parseInt(timeline, 36),

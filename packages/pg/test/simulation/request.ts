@@ -185,16 +185,14 @@ export class Request {
     const known = this.#known;
     const held = known === undefined ? undefined : this.#carried;
     const foreign = said.system !== undefined && said.system !== systemText;
-    const heldAt = Math.min(known?.at ?? 0, this.#openedAt);
+    if (wrote !== 0 && said.at < now)
+      judge.report('a response to a write pins its client', `${name}: too early`);
     const seen = this.#web.config.monotonicReads ? this.#seen : 0;
     const lineage = this.#web.lineages.get(held?.token ?? '') ?? { bits: 0, at: 0, mark: 'seen' };
     const facts: TokenFacts = {
       ...said,
       token,
       bits: foreign ? 0 : (known?.bits ?? 0) | lineage.bits | wrote | seen,
-      // What it read counts as written where nobody can tell how far it may have seen.
-      at: wrote === 0 ? said.at : Math.max(heldAt, lineage.at, now),
-      movedAt: Math.max(Math.min(held?.movedAt ?? 0, this.#openedAt), now),
     };
     if (held !== undefined && !this.#process.mayBeBehind && isBefore(facts, held)) {
       judge.report(

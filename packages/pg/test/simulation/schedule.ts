@@ -112,10 +112,10 @@ export class Schedule {
   }
 
   #judgeLast(name: string, process: WebProcess, { failed, held, reads }: Reply): void {
-    const { judge, settings } = this.#world;
+    const { judge, settings, database } = this.#world;
     const { replicas } = process.cluster.topology;
     const byReplica = reads.every((read) => replicas.some(({ node }) => read.startsWith(`${node}:`)));
-    if (failed || (!held && !byReplica)) {
+    if (failed || (!held && !byReplica && !database.diverged)) {
       const how = `${name} at ${process.name}: ${failed ? 'failed' : reads}, of ${settings.servers} servers`;
       judge.report('once all is well, replicas serve again', how);
     }

@@ -24,6 +24,8 @@ export class SimDatabase {
   branch: Branch;
   /** The writes of the history that counts, as far as nobody may miss them. */
   timeline = 1;
+  /** Whether there ever were records that the history that counts does not have: pins may be ahead of it. */
+  diverged = false;
   /** Whether nobody is promoted any more. */
   calm = false;
   readonly #time: VirtualTime;
@@ -51,12 +53,13 @@ export class SimDatabase {
     return formatPosition({ systemIdentifier: BigInt(ownSystem), timeline: this.branch.timeline, lsn });
   }
 
-  /** Whether two primaries of one timeline are up: then there is no one history. */
+  /** Whether a second primary of the newest timeline is up: then there is no one history. */
   get split(): boolean {
-    const timelines = this.servers
-      .filter((server) => server.up && !server.standby && server.system === ownSystem)
-      .map(({ branch }) => branch.timeline);
-    return new Set(timelines).size < timelines.length;
+    const { timeline } = this.branch;
+    return this.servers.some(
+      ({ up, standby, system, branch }) =>
+        up && !standby && system === ownSystem && branch !== this.branch && branch.timeline === timeline,
+    );
   }
 
   /** Whether a server that was the primary once is up as one still. */
@@ -160,6 +163,7 @@ export class SimDatabase {
   promote(server: SimServer): void {
     this.timeline += 1;
     const records = server.branch.records.slice(0, server.received);
+    this.diverged ||= records.length < this.branch.records.length;
     server.branch = { timeline: this.timeline, records };
     server.replayed = server.received;
     server.life += 1;
@@ -203,6 +207,7 @@ export class SimDatabase {
     server.standby = false;
     server.follows = undefined;
     if (server.branch === this.branch && this.primary !== server) {
+      this.diverged = true;
       server.branch = {
         timeline: server.branch.timeline,
         records: server.branch.records.slice(0, server.received),

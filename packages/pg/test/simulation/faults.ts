@@ -102,7 +102,7 @@ function failOver({ database, random, time, judge }: SimWorld): void {
 /** Makes everything whole: one primary, and all others its standbys. */
 export function restoreAll({ database, time, judge }: SimWorld, processes: readonly WebProcess[]): void {
   judge.note(() => 'from now on all is well');
-  database.calm = true;
+  database.calmSince = time.now();
   const primary = database.primary;
   if (primary === undefined) return;
   database.start(primary);

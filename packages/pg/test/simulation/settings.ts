@@ -74,8 +74,8 @@ export function drawSettings(random: SeededRandom): ScheduleSettings {
       balance: random.pick(['least-busy', 'round-robin', 'random']),
     },
     faults: faults.filter(() => random.chance(0.25)),
-    durationMs: random.whole(600, 2_000),
-    events: random.whole(8, 25),
+    durationMs: random.whole(400, 1_500),
+    events: random.whole(6, 18),
   };
 }
 

@@ -26,8 +26,8 @@ export class SimDatabase {
   timeline = 1;
   /** Whether there ever were records that the history that counts does not have: pins may be ahead of it. */
   diverged = false;
-  /** Whether nobody is promoted any more. */
-  calm = false;
+  /** Since when nothing goes wrong any more. */
+  calmSince: number | undefined;
   readonly #time: VirtualTime;
   readonly #random: SeededRandom;
 
@@ -148,7 +148,7 @@ export class SimDatabase {
 
   /** Whether a standby may be promoted: with synchronous commits, only one that has them all. */
   canPromote(server: SimServer): boolean {
-    if (this.calm || !server.up || !server.standby || this.isForeign(server)) return false;
+    if (this.calmSince !== undefined || !server.up || !server.standby || this.isForeign(server)) return false;
     if (!this.synchronous) return true;
     const { records } = this.branch;
     const acknowledged = Math.max(

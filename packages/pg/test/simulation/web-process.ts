@@ -206,6 +206,9 @@ export class WebProcess implements Network {
 
   /** Whether it knows of every server who it is, and how far it has come. */
   get knowsAll(): boolean {
+    const { calmSince = 0 } = this.#world.database;
+    // What goes wrong is noticed some moments later.
+    if (this.cluster.descriptions.some(({ observedAt = 0 }) => observedAt < calmSince + 20)) return false;
     const { primary, replicas } = this.cluster.topology;
     const isPrimary = primary?.node === this.#world.database.primary?.name;
     const reached = replicas.every(({ position = '' }) =>

@@ -100,8 +100,9 @@ export class WebProcess implements Network {
   }
 
   latency(): number {
-    const { random, settings } = this.#world;
-    const slow = settings.faults.includes('slow') && random.chance(0.05);
+    const { random, settings, database } = this.#world;
+    const maySlow = settings.faults.includes('slow') && database.calmSince === undefined;
+    const slow = maySlow && random.chance(0.05);
     return slow ? random.whole(20, 900) : 0.2 + 2 * random.next();
   }
 

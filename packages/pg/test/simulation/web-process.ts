@@ -10,7 +10,7 @@ import type { TokenFacts } from './pin-facts.js';
 import type { SeededRandom } from './seeded-random.js';
 import type { ScheduleSettings } from './settings.js';
 import { type Network, type SimConnection, simClient } from './sim-connection.js';
-import type { SimDatabase } from './sim-database.js';
+import { ownSystem, type SimDatabase } from './sim-database.js';
 import type { Answer, Question } from './sim-protocol.js';
 import type { SimServer } from './sim-server.js';
 import type { VirtualTime } from './virtual-time.js';
@@ -173,11 +173,13 @@ export class WebProcess implements Network {
     if (topology === this.#judged) return;
     this.#judged = topology;
     const { judge } = this.#world;
-    const { primary, timeline } = topology;
+    const { primary, timeline, systemIdentifier } = topology;
     judge.note(
       () =>
         `${this.name} knows the primary ${primary?.node} and the replicas ${topology.replicas.map(({ node }) => node)} of timeline ${timeline}`,
     );
+    // Before it has seen a primary, it may have taken other data for the cluster's.
+    if (systemIdentifier !== ownSystem) return;
     if (timeline < this.#highest || (primary?.timeline ?? timeline) < this.#highest) {
       judge.report(
         'a lower timeline is never returned to',

@@ -3,6 +3,7 @@ import {
   outsideDecision,
   publish,
   type Reason,
+  requiresPosition,
   type Scope,
   type Session,
 } from '@node-replicated/core/adapter';
@@ -91,11 +92,19 @@ export class StatementRun {
 
   #readOn(node: PgNode): void {
     const onPrimary = node.isPrimary;
+    const asCaughtUp = !onPrimary && node.readable && requiresPosition(this.#decision);
     node.busy += 1;
     node.takeReader((error, client, release) => {
       if (client === undefined || release === undefined) {
         node.busy -= 1;
         this.#readElsewhere(node, error);
+        return;
+      }
+      // While the connection was waited for, the replica may have restarted, and gone back.
+      if (asCaughtUp && !this.#context.cluster.readers.suits(node, this.#decision)) {
+        node.busy -= 1;
+        release();
+        this.#read();
         return;
       }
       // Rows of a cursor may reach the client long before it ends.

@@ -79,6 +79,7 @@ export class SimDatabase {
    */
   commit(server: SimServer, bit: number, done: () => void = () => undefined): void {
     const { branch } = server;
+    this.diverged ||= branch !== this.branch;
     const last = branch.records.at(-1)?.end ?? 0n;
     const next = last + BigInt(this.#random.whole(64, 4_000));
     // Now and then a record ends exactly where a page does.

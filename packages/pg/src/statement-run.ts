@@ -100,8 +100,9 @@ export class StatementRun {
         this.#readElsewhere(node, error);
         return;
       }
-      // While the connection was waited for, the replica may have restarted, and gone back.
-      if (asCaughtUp && !this.#context.cluster.readers.suits(node, this.#decision)) {
+      // While the connection was waited for, the node may have restarted: as a replica, or with less than it had.
+      const suits = onPrimary ? node.isPrimary : !asCaughtUp || this.#suits(node);
+      if (!suits) {
         node.busy -= 1;
         release();
         this.#read();
@@ -116,6 +117,10 @@ export class StatementRun {
         else this.#readFailed(node, onPrimary, failed);
       });
     });
+  }
+
+  #suits(node: PgNode): boolean {
+    return this.#context.cluster.readers.suits(node, this.#decision);
   }
 
   #readDone(node: PgNode, onPrimary: boolean, result: AnyResult): void {

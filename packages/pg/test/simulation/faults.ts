@@ -112,10 +112,8 @@ export function restoreAll({ database, time, judge }: SimWorld, processes: reado
     server.transitMs = 1;
     server.lagMs = 5;
     server.paused = false;
-    if (!server.standby || database.isForeign(server) || !database.follow(server, primary)) {
-      database.rebuild(server, primary);
-    }
-    database.start(server);
+    if (database.follow(server, primary)) database.start(server);
+    else database.rebuild(server, primary);
   }
   time.afterQuietly(1, () => database.commit(primary, 0));
 }

@@ -108,7 +108,10 @@ export class Request {
     const { judge, database, time } = this.#world;
     const { name } = this.#plan;
     const decision = this.#scope.decide('main');
-    const ready = this.#ableToServe(decision.role === 'replica' && decision.reason === 'method');
+    // With monotonic reads, what one replica has shown in a request no other is sure to have.
+    const bound = this.#web.config.monotonicReads && this.#reads.length > 0;
+    const anyReplica = decision.role === 'replica' && decision.reason === 'method' && !bound;
+    const ready = this.#ableToServe(anyReplica);
     const since = time.now();
     const required = this.#required;
     try {
@@ -128,7 +131,7 @@ export class Request {
     } catch (error) {
       this.#failed = true;
       judge.note(() => `${name} cannot read: ${error instanceof Error ? error.message : error}`);
-      const able = this.#ableToServe(decision.role === 'replica' && decision.reason === 'method').filter(
+      const able = this.#ableToServe(anyReplica).filter(
         (node) => ready.includes(node) && this.#process.couldReach(this.#process.server(node), since),
       );
       if (able.length > 0) {

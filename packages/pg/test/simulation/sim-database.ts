@@ -15,6 +15,7 @@ export interface DatabaseSettings {
 const pageBytes = 8_192n;
 /** The cluster's own data, as opposed to any other's. */
 export const ownSystem = '7318624812345678901';
+const otherSystem = '7000000000000000001';
 
 /** What really happens: servers, what each of them holds, and who follows whom. */
 export class SimDatabase {
@@ -189,17 +190,30 @@ export class SimDatabase {
     return true;
   }
 
-  /** Makes a stopped server a fresh standby of the primary. */
+  /** Makes a server a fresh standby of the primary. That takes a while. */
   rebuild(server: SimServer, primary: SimServer): void {
+    this.#replace(server, primary.branch, ownSystem, primary);
+  }
+
+  /** Puts the data of another cluster in a server's place. */
+  replaceData(server: SimServer): void {
+    const branch = { timeline: 9, records: [{ bit: 0, end: (1n << 60n) + 1n }] };
+    this.#replace(server, branch, otherSystem, undefined);
+  }
+
+  #replace(server: SimServer, branch: Branch, system: string, follows: SimServer | undefined): void {
     this.stop(server);
-    server.system = ownSystem;
+    const { life } = server;
+    server.system = system;
     server.standby = true;
-    server.branch = primary.branch;
-    server.received = primary.received;
-    server.replayed = primary.received;
-    server.follows = primary;
+    server.branch = branch;
+    server.received = branch.records.length;
+    server.replayed = server.received;
+    server.follows = follows;
     server.paused = false;
-    this.start(server);
+    this.#time.afterQuietly(this.#random.whole(30, 100), () => {
+      if (server.life === life) this.start(server);
+    });
   }
 
   /** Starts a server alone as a primary of the timeline that it is on: nobody has told it of any other. */
@@ -215,17 +229,6 @@ export class SimDatabase {
       };
     }
     server.replayed = server.received;
-    this.start(server);
-  }
-
-  /** Puts the data of another cluster in a server's place. */
-  replaceData(server: SimServer): void {
-    this.stop(server);
-    server.system = '7000000000000000001';
-    server.branch = { timeline: 9, records: [{ bit: 0, end: (1n << 60n) + 1n }] };
-    server.received = 1;
-    server.replayed = 1;
-    server.follows = undefined;
     this.start(server);
   }
 

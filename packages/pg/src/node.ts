@@ -17,6 +17,7 @@ import type { PrimaryReadsSettings } from './primary-reads-options.js';
 import { PgProber } from './probe.js';
 import { SessionPool, type Taken } from './session-pool.js';
 import { proveReader, proveWriter, readerConfig } from './session-proof.js';
+import type { World } from './world.js';
 
 /** What a node needs from its pool. */
 export interface NodeHooks {
@@ -29,6 +30,7 @@ export interface NodeHooks {
   readonly onOverloaded: (node: string) => void;
   /** A look that took so many ms has shown how far a node has replayed. */
   readonly onReplayed: (node: string, position: Position, tookMs: number) => void;
+  readonly world: World;
 }
 
 /** One database server and its two pools. */
@@ -74,7 +76,7 @@ export class PgNode implements Balanced, Selectable {
     this.weight = weight;
     this.zone = zone;
     this.capacity = config.max || 10;
-    this.prober = new PgProber(config);
+    this.prober = new PgProber(config, hooks.world);
     this.#config = config;
     this.#writerConfig = ownClientConfig(config, address);
     this.#primaryReadsSettings = settings.primaryReads;
@@ -293,7 +295,9 @@ export class PgNode implements Balanced, Selectable {
 
   #openPrimaryReads(pool: pg.Pool): PrimaryReads {
     const limits = { ...this.#primaryReadsSettings, max: this.#readerMax(pool) };
-    return new PrimaryReads(this.name, limits, () => this.#hooks.onOverloaded(this.name));
+    return new PrimaryReads(this.name, limits, this.#hooks.world.clock, () =>
+      this.#hooks.onOverloaded(this.name),
+    );
   }
 
   #readerMax(pool: pg.Pool): number {

@@ -15,7 +15,6 @@ import {
   type NodeDescription,
   type Position,
   SharedTask,
-  systemClock,
   type Topology,
 } from '@node-replicated/core/cluster';
 import type pg from 'pg';
@@ -28,6 +27,7 @@ import type { PoolEvents } from './pool-events.js';
 import { ReaderChoice } from './reader-choice.js';
 import { waitMsOf } from './stale-read.js';
 import { noStatements, type StatementCounts } from './statement-counts.js';
+import { realWorld, type World } from './world.js';
 
 /** The pause, in ms, between two looks for a primary on behalf of those who do not wait for it. */
 const seekPauseMs = 1_000;
@@ -51,6 +51,7 @@ export class PgCluster implements Cluster {
   readonly #position: SharedTask<Position | undefined>;
   readonly #unregister: () => void;
   readonly #log: EventLog | undefined;
+  readonly #world: World;
   #primary: PgNode | undefined;
   #presumed: PgNode | undefined;
   #replicas: readonly PgNode[] = [];
@@ -59,25 +60,32 @@ export class PgCluster implements Cluster {
   #soughtAt = Number.NEGATIVE_INFINITY;
   #closing: Promise<unknown>[] = [];
 
-  constructor(settings: PoolSettings, poolEvents: PoolEvents) {
+  constructor(settings: PoolSettings, poolEvents: PoolEvents, world: World = realWorld) {
+    const { clock } = world;
+    this.#world = world;
     this.name = settings.name;
     this.settings = settings;
     this.#poolEvents = poolEvents;
-    const balance = createBalancer(settings.balance, { ...settings, ...systemClock });
+    const balance = createBalancer(settings.balance, {
+      ...settings,
+      now: () => clock.now(),
+      random: () => clock.random(),
+    });
     const { logger } = settings;
-    this.#log = logger && new EventLog(logger, settings.name, this.events, systemClock);
+    this.#log = logger && new EventLog(logger, settings.name, this.events, clock);
     this.#watcher = new ClusterWatcher({
       ...settings,
       cluster: settings.name,
       events: this.events,
       nodes: settings.nodes.map((node) => this.#make(node)),
       hasReached,
-      clock: systemClock,
+      clock,
       onTopology: (topology) => this.#follow(topology),
     });
     this.readers = new ReaderChoice({
       watcher: this.#watcher,
       balance,
+      clock,
       settings,
       replicas: () => this.#replicas,
       primary: () => this.#primary ?? this.#node(this.#watcher.topology.splitBrain[0]),
@@ -155,7 +163,7 @@ export class PgCluster implements Cluster {
 
   /** For how many ms there has been no primary. */
   get goneMs(): number {
-    return this.#goneSince === undefined ? 0 : systemClock.now() - this.#goneSince;
+    return this.#goneSince === undefined ? 0 : this.#world.clock.now() - this.#goneSince;
   }
 
   /** The primary's position, at or after every commit that has returned by now: asked once for all who wait. */
@@ -182,7 +190,7 @@ export class PgCluster implements Cluster {
 
   /** Probes all nodes, unless that has happened a moment ago: also one that is down, which is tried seldom. */
   seekPrimary(): void {
-    const now = systemClock.now();
+    const now = this.#world.clock.now();
     if (now - this.#soughtAt < seekPauseMs) return;
     this.#soughtAt = now;
     void this.#watcher.checkAll();
@@ -252,12 +260,12 @@ export class PgCluster implements Cluster {
   #follow(topology: Topology): void {
     const former = this.#primary;
     this.#primary = this.#node(topology.primary);
-    this.#goneSince = this.#primary === undefined ? (this.#goneSince ?? systemClock.now()) : undefined;
+    this.#goneSince = this.#primary === undefined ? (this.#goneSince ?? this.#world.clock.now()) : undefined;
     const replicas = this.#toNodes(topology.replicas);
     // As long as these are the same, so is the list: what a balancer has worked out for it holds.
     if (!isSameList(replicas, this.#replicas)) this.#replicas = replicas;
     let lost = former !== undefined && this.#primary === undefined;
-    const now = this.#watcher.settled ? systemClock.now() : undefined;
+    const now = this.#watcher.settled ? this.#world.clock.now() : undefined;
     for (const description of this.#watcher.nodes) {
       const node = this.#node(description);
       if (node === undefined) continue;
@@ -284,6 +292,7 @@ export class PgCluster implements Cluster {
       newestTimeline: () => this.#watcher.topology.timeline,
       onPool: (pool) => this.#poolEvents.relay(pool),
       onPoolGone: (pool) => this.#poolEvents.forget(pool),
+      world: this.#world,
       onOverloaded: (node) => this.events.publish('overloaded', { cluster: this.name, node }),
       onReplayed: (name, position, tookMs) => this.#watcher.noteReplayed(name, position, tookMs),
     });

@@ -1,7 +1,7 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { type Decision, requiresPosition, type Session } from '@node-replicated/core/adapter';
 import {
   type Balancer,
+  type Clock,
   type ClusterWatcher,
   type Position,
   selectReplicas,
@@ -14,6 +14,7 @@ import type { PoolSettings } from './options.js';
 export interface ReaderSources {
   readonly watcher: ClusterWatcher;
   readonly balance: Balancer;
+  readonly clock: Clock;
   readonly settings: PoolSettings;
   /** The replicas that may be read from just now. */
   replicas(): readonly PgNode[];
@@ -158,12 +159,13 @@ export class ReaderChoice {
     session: Session | undefined,
     without: Without,
   ): Promise<PgNode | undefined> {
-    const deadline = performance.now() + this.#sources.settings.waitForReplicaMs;
+    const { clock, settings } = this.#sources;
+    const deadline = clock.now() + settings.waitForReplicaMs;
     while (this.#mayCatchUp(decision, without)) {
       await this.#look(decision, without);
       const found = this.now(decision, session, without);
-      if (found !== undefined || performance.now() + pollMs > deadline) return found;
-      await pause(pollMs);
+      if (found !== undefined || clock.now() + pollMs > deadline) return found;
+      await new Promise<void>((resolve) => clock.after(pollMs, resolve, true));
     }
     return this.now(decision, session, without);
   }

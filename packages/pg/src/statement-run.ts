@@ -1,4 +1,10 @@
-import { outsideDecision, type Reason, type Scope, type Session } from '@node-replicated/core/adapter';
+import {
+  outsideDecision,
+  type Reason,
+  requiresPosition,
+  type Scope,
+  type Session,
+} from '@node-replicated/core/adapter';
 import { type Checkout, checkoutWriter, checkoutWriterElsewhere } from './checkout.js';
 import { finishUse, sendStatement } from './connection-use.js';
 import { runDurably } from './durable-run.js';
@@ -89,6 +95,7 @@ export class StatementRun {
 
   #readOn(node: PgNode): void {
     const onPrimary = node.isPrimary;
+    const asCaughtUp = !onPrimary && node.readable && requiresPosition(this.#decision);
     node.busy += 1;
     node.takeReader(
       (error, client, release) => {
@@ -96,6 +103,13 @@ export class StatementRun {
           node.busy -= 1;
           if (isOverload(error)) this.fail(error);
           else this.#readElsewhere(node, error);
+          return;
+        }
+        // While the connection was waited for, the node may have restarted: as a replica, or with less than it had.
+        if (!(onPrimary ? node.isPrimary : !asCaughtUp || this.#suits(node))) {
+          node.busy -= 1;
+          release();
+          this.#read();
           return;
         }
         // Rows of a cursor may reach the client long before it ends.
@@ -118,6 +132,10 @@ export class StatementRun {
     node.busy -= 1;
     this.#read();
     return true;
+  }
+
+  #suits(node: PgNode): boolean {
+    return this.#context.cluster.readers.suits(node, this.#decision);
   }
 
   #readDone(node: PgNode, onPrimary: boolean, result: AnyResult): void {

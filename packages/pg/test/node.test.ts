@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { type NodeHooks, PgNode } from '../src/node.js';
 import { resolvePoolOptions } from '../src/options.js';
+import { realWorld } from '../src/world.js';
 
 const hooks: NodeHooks = {
+  world: realWorld,
   newestTimeline: () => 1,
   onPool: () => undefined,
   onPoolGone: () => undefined,

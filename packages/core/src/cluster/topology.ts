@@ -8,8 +8,10 @@ export interface Topology {
   readonly replicas: readonly NodeDescription[];
   /** The nodes that all say they are the primary of the newest timeline; empty when there is at most one. */
   readonly splitBrain: readonly NodeDescription[];
-  /** Which data this is: the identifier of the first primary that was seen, or else of the first replica. */
+  /** Which data this is: the identifier of the first primary that was seen, or until then of the first replica. */
   readonly systemIdentifier: string | undefined;
+  /** Whether a primary has said so: from then on it stays. */
+  readonly identified: boolean;
   /** The highest timeline ever seen. */
   readonly timeline: number;
 }
@@ -20,6 +22,7 @@ export const emptyTopology: Topology = Object.freeze({
   replicas: [],
   splitBrain: [],
   systemIdentifier: undefined,
+  identified: false,
   timeline: 0,
 });
 
@@ -33,11 +36,14 @@ export const emptyTopology: Topology = Object.freeze({
  */
 export function judgeTopology(previous: Topology, nodes: readonly NodeDescription[]): Topology {
   const answering = nodes.filter((node) => node.state === 'up' || node.state === 'lagging');
-  const systemIdentifier = previous.systemIdentifier ?? firstIdentifier(answering);
+  const first = previous.identified ? undefined : identifierOfPrimary(answering);
+  const systemIdentifier = first ?? previous.systemIdentifier ?? firstIdentifier(answering);
+  // Timelines of other data say nothing.
+  const highest = systemIdentifier === previous.systemIdentifier ? previous.timeline : 0;
   const ours = answering.filter(
     (node) => node.systemIdentifier === undefined || node.systemIdentifier === systemIdentifier,
   );
-  const timeline = Math.max(previous.timeline, ...ours.map((node) => node.timeline ?? 0));
+  const timeline = Math.max(highest, ...ours.map((node) => node.timeline ?? 0));
   const primaries = ours.filter(
     (node) => node.role === 'primary' && (node.timeline ?? timeline) === timeline,
   );
@@ -46,11 +52,15 @@ export function judgeTopology(previous: Topology, nodes: readonly NodeDescriptio
     replicas: Object.freeze(ours.filter((node) => node.role === 'replica' && node.state === 'up')),
     splitBrain: Object.freeze(primaries.length > 1 ? primaries : []),
     systemIdentifier,
+    identified: previous.identified || first !== undefined,
     timeline,
   });
 }
 
 function firstIdentifier(nodes: readonly NodeDescription[]): string | undefined {
-  const known = nodes.filter((node) => node.systemIdentifier !== undefined);
-  return (known.find((node) => node.role === 'primary') ?? known[0])?.systemIdentifier;
+  return nodes.find((node) => node.systemIdentifier !== undefined)?.systemIdentifier;
+}
+
+function identifierOfPrimary(nodes: readonly NodeDescription[]): string | undefined {
+  return firstIdentifier(nodes.filter((node) => node.role === 'primary'));
 }

@@ -191,7 +191,7 @@ export class ClusterWatcher {
   #wait<T>(look: () => T | undefined, ms: number): Promise<T | undefined> {
     return new Promise((resolve) => {
       const finish = (answer: T | undefined): void => {
-        clearTimeout(timer);
+        timer.clear();
         this.#waiting.delete(ask);
         resolve(answer);
       };
@@ -199,7 +199,7 @@ export class ClusterWatcher {
         const answer = look();
         if (answer !== undefined || this.#closed) finish(answer);
       };
-      const timer = setTimeout(() => finish(look()), ms);
+      const timer = this.#options.clock.after(ms, () => finish(look()), true);
       this.#waiting.add(ask);
     });
   }

@@ -133,6 +133,15 @@ describe('a node with the data of another cluster', () => {
     expect(names(topology)).toMatchObject({ primary: 'a', replicas: [] });
   });
 
+  test('that was seen before any primary, on a replica, gives way to that of the first primary', () => {
+    const misled = judge(described('x', { systemIdentifier: 'theirs', timeline: 9 }));
+    expect(names(misled)).toMatchObject({ replicas: ['x'] });
+    const nodes = [described('x', { systemIdentifier: 'theirs', timeline: 9 }), primary('a'), described('b')];
+    const topology = judgeTopology(misled, nodes);
+    expect(topology).toMatchObject({ systemIdentifier: 'ours', timeline: 1 });
+    expect(names(topology)).toEqual({ primary: 'a', replicas: ['b'], splitBrain: [] });
+  });
+
   test('cannot be told where a node hides its identifier: it is one of ours', () => {
     expect(names(judge(primary('a'), described('b', { systemIdentifier: undefined })))).toMatchObject({
       replicas: ['b'],

@@ -248,13 +248,14 @@ export class PgNode implements Balanced, Selectable {
 
   async #askReplayed(ms: number): Promise<void> {
     const before = this.#description;
-    const asked = performance.now();
+    const { clock } = this.#hooks.world;
+    const asked = clock.now();
     const position = await this.prober.replayedPosition(ms);
     // Whatever was seen meanwhile is as new as this.
     if (this.#description !== before) return;
     this.#silent = position === undefined;
     this.#advance(position, before);
-    if (position !== undefined) this.#hooks.onReplayed(this.name, position, performance.now() - asked);
+    if (position !== undefined) this.#hooks.onReplayed(this.name, position, clock.now() - asked);
   }
 
   /** Takes over how far the node has come, unless it was described anew meanwhile: it may have gone back. */

@@ -5,6 +5,7 @@ export type Promised =
   | 'a client sees what it wrote, and with monotonic reads what it has seen'
   | 'a response to a write pins its client'
   | 'a pin never moves back'
+  | "an answer to a read takes no write's pin away"
   | 'a pin holds for its time, and no longer'
   | 'a token is at most 200 bytes long'
   | 'a cookie that nobody signed changes nothing'

@@ -1,6 +1,15 @@
+/** The cookies, in the order in which they are read: that of writes, and that of what was only read. */
+export const cookieNames = ['replication_pin', 'replication_pin_seen'] as const;
+
+export type CookieName = (typeof cookieNames)[number];
+
+/** What a client sends: one cookie of a name at most. */
+export type Cookies = readonly TokenFacts[];
+
 /** What is known of a token from how it was made, besides what it says itself. */
 export interface TokenFacts {
   readonly token: string;
+  readonly cookie: CookieName;
   /** The writes that its holder may not miss. */
   readonly bits: number;
   /** When its holder last wrote, and when it was last moved, by the clocks of the processes that did it; ms. */
@@ -16,7 +25,7 @@ export interface TokenFacts {
 const shape = /^1\.([0-9a-z]+)(?:-([0-9a-z]+))?\.main:([+!]?)([0-9a-z]+-[0-9a-z]+-[0-9a-z]+)?\./;
 
 /** Reads what a token says of the cluster. The format is stated here once more, apart from the code that makes it. */
-export function readToken(token: string): Omit<TokenFacts, 'token' | 'bits'> {
+export function readToken(token: string): Omit<TokenFacts, 'token' | 'cookie' | 'bits'> {
   const match = shape.exec(token);
   if (match === null) throw new Error(`A token of another form was made: ${token}`);
   const [, wrote = '', moved = wrote, sign, position] = match;

@@ -2,9 +2,9 @@ import { ReplicationError } from '@node-replicated/core';
 import { openRequest, readyToSeal, type Scope, type Seal, sealResponse } from '@node-replicated/core/adapter';
 import { readCall } from '../../src/statement-call.js';
 import { StatementRun } from '../../src/statement-run.js';
-import { ageOf, knownOf, longest } from './browser.js';
+import { ageOf, believed, joined, knownOf } from './browser.js';
 import { forgeries } from './forgeries.js';
-import { isBefore, readToken, type TokenFacts } from './pin-facts.js';
+import { type Cookies, cookieNames, isBefore, readToken, type TokenFacts } from './pin-facts.js';
 import { ownSystem } from './sim-database.js';
 import { hiddenWriteText, readText, writeText } from './sim-protocol.js';
 import type { Lineage, SimWorld, WebProcess, WebSide } from './web-process.js';
@@ -42,7 +42,9 @@ export class Request {
   readonly #process: WebProcess;
   readonly #web: WebSide;
   readonly #plan: Plan;
-  readonly #carried: TokenFacts | undefined;
+  readonly #carried: Cookies;
+  /** Those of them that the process believes. */
+  readonly #held: Cookies;
   readonly #known: Lineage | undefined;
   readonly #openedAt: number;
   readonly #scope: Scope;
@@ -55,18 +57,21 @@ export class Request {
   #failed = false;
   readonly #reads: string[] = [];
 
-  /** @param carried the token that the client sends */
-  constructor(world: SimWorld, process: WebProcess, plan: Plan, carried: TokenFacts | undefined) {
+  /** @param carried what the client sends */
+  constructor(world: SimWorld, process: WebProcess, plan: Plan, carried: Cookies) {
     this.#world = world;
     this.#process = process;
     this.#web = process.web;
     this.#plan = plan;
     this.#carried = carried;
     this.#openedAt = this.#web.config.now();
-    this.#known = knownOf(carried, this.#web, this.#openedAt);
+    this.#held = believed(carried, this.#web, this.#openedAt);
+    this.#known = knownOf(this.#held, this.#web, this.#openedAt);
     this.#required = plan.rule === undefined ? (this.#known?.bits ?? 0) & world.database.kept : 0;
-    this.#scope = this.#open(this.#cookies(carried?.token));
-    world.judge.note(() => `${plan.name} arrives at ${process.name} with ${carried?.token ?? 'no token'}`);
+    this.#scope = this.#open(headerOf(carried));
+    world.judge.note(
+      () => `${plan.name} arrives at ${process.name} with ${headerOf(carried) ?? 'no cookie'}`,
+    );
   }
 
   async run(): Promise<Reply> {
@@ -80,7 +85,9 @@ export class Request {
     }
     await readyToSeal(this.#scope);
     const facts = this.#judgeSeal(sealResponse(this.#scope));
-    this.#world.judge.note(() => `${this.#plan.name} is answered with ${facts?.token ?? 'no token'}`);
+    this.#world.judge.note(
+      () => `${this.#plan.name} is answered with ${facts === undefined ? 'no cookie' : headerOf([facts])}`,
+    );
     return { facts, maxAgeMs: this.#web.maxAgeMs, failed: this.#failed, held, reads: this.#reads };
   }
 
@@ -88,11 +95,6 @@ export class Request {
     const headers = cookie === undefined ? {} : { cookie };
     const { method, rule } = this.#plan;
     return openRequest(this.#web.config, { method, path: '/', headers, secure: true }, rule);
-  }
-
-  #cookies(...tokens: (string | undefined)[]): string | undefined {
-    const cookies = tokens.filter((token) => token !== undefined).map((token) => `replication_pin=${token}`);
-    return cookies.length === 0 ? undefined : cookies.join('; ');
   }
 
   #run(text: string): Promise<Row> {
@@ -175,39 +177,41 @@ export class Request {
   /** What the client's token has to say from now on, worked out from what has happened. */
   #judgeSeal(seal: Seal | undefined): TokenFacts | undefined {
     const { judge } = this.#world;
-    const { name } = this.#plan;
-    const token = /^replication_pin=([^;]*)/.exec(seal?.cookie ?? '')?.[1];
+    const { name: visit } = this.#plan;
+    const [, cookie, token] = /^(\w+)=([^;]*)/.exec(seal?.cookie ?? '') ?? [];
+    const name = cookieNames.find((each) => each === cookie);
     const wrote = this.#written | this.#begun;
-    if (token === undefined) {
-      if (wrote !== 0) judge.report('a response to a write pins its client', name);
-      return undefined;
+    if (wrote !== 0 && name !== cookieOfWrites) judge.report('a response to a write pins its client', visit);
+    if (name === undefined || token === undefined) return undefined;
+    if (name === cookieOfWrites && this.#plan.steps.every(({ kind }) => kind === 'read')) {
+      judge.report("an answer to a read takes no write's pin away", visit);
     }
     if (token.length > 200) judge.report('a token is at most 200 bytes long', token);
     const said = readToken(token);
     const now = Math.floor(this.#web.config.now());
-    const known = this.#known;
-    const held = known === undefined ? undefined : this.#carried;
     const foreign = said.system !== undefined && said.system !== systemText;
     if (wrote !== 0 && said.at < now)
-      judge.report('a response to a write pins its client', `${name}: too early`);
+      judge.report('a response to a write pins its client', `${visit}: too early`);
     const seen = this.#web.config.monotonicReads ? this.#seen : 0;
-    const lineage = this.#web.lineages.get(held?.token ?? '') ?? { bits: 0, at: 0, mark: 'seen' };
+    const { lineages } = this.#web;
+    const lines = this.#held.map((held) => lineages.get(held.token)).filter((line) => line !== undefined);
+    const lineage = lines[0] ?? { bits: 0, at: 0, mark: 'seen' };
+    for (const line of lines) Object.assign(lineage, joined(lineage, line));
     const facts: TokenFacts = {
       ...said,
       token,
-      bits: foreign ? 0 : (known?.bits ?? 0) | lineage.bits | wrote | seen,
+      cookie: name,
+      bits: foreign ? 0 : (this.#known?.bits ?? 0) | lineage.bits | wrote | seen,
     };
-    if (held !== undefined && !this.#process.mayBeBehind && isBefore(facts, held)) {
+    for (const held of this.#held) {
+      if (this.#process.mayBeBehind || !isBefore(facts, held)) continue;
       judge.report(
         'a pin never moves back',
-        `${name}: ${facts.timeline}/${facts.lsn} after ${held.timeline}/${held.lsn}`,
+        `${visit}: ${facts.timeline}/${facts.lsn} after ${held.timeline}/${held.lsn}`,
       );
     }
-    lineage.bits |= facts.bits;
-    lineage.at = Math.max(lineage.at, facts.at);
-    lineage.mark = longest(lineage.mark, facts.mark);
-    if (held !== undefined) this.#web.lineages.set(held.token, lineage);
-    this.#web.lineages.set(token, lineage);
+    Object.assign(lineage, joined(lineage, facts));
+    for (const held of [...this.#held, facts]) lineages.set(held.token, lineage);
     return facts;
   }
 
@@ -236,13 +240,15 @@ export class Request {
   }
 
   #tryForgeries(): void {
-    const genuine = this.#carried?.token;
     const { judge, random } = this.#world;
-    const usual = [this.#decision(undefined), this.#decision(this.#cookies(genuine))];
-    for (const forged of forgeries(genuine, random)) {
-      const now = [this.#decision(this.#cookies(forged)), this.#decision(this.#cookies(forged, genuine))];
+    const genuine = headerOf(this.#carried);
+    const usual = [this.#decision(undefined), this.#decision(genuine)];
+    for (const forged of forgeries(this.#carried.at(-1)?.token, random)) {
+      const made = `${random.pick(cookieNames)}=${forged}`;
+      const beside = genuine === undefined ? made : `${made}; ${genuine}`;
+      const now = [this.#decision(made), this.#decision(beside)];
       if (now[0] !== usual[0] || now[1] !== usual[1]) {
-        judge.report('a cookie that nobody signed changes nothing', `${forged}: ${now} instead of ${usual}`);
+        judge.report('a cookie that nobody signed changes nothing', `${made}: ${now} instead of ${usual}`);
       }
     }
   }
@@ -250,6 +256,14 @@ export class Request {
   #decision(cookie: string | undefined): string {
     return JSON.stringify(this.#open(cookie).decide('main'));
   }
+}
+
+const [cookieOfWrites] = cookieNames;
+
+/** The header that a client sends its cookies in. */
+function headerOf(cookies: Cookies): string | undefined {
+  if (cookies.length === 0) return undefined;
+  return cookies.map(({ cookie, token }) => `${cookie}=${token}`).join('; ');
 }
 
 /** How a position names the cluster. */

@@ -95,7 +95,7 @@ export class Schedule {
 
   #send(browser: Browser, process: WebProcess, plan: Plan, then: (reply: Reply) => void): void {
     const { time, random } = this.#world;
-    const carried = browser.cookie(time.now());
+    const carried = browser.cookies(time.now());
     const transit = (): number => (random.chance(0.1) ? random.whole(10, 300) : 1 + random.next());
     this.#underWay.add(plan.name);
     time.after(transit(), () => {

@@ -182,9 +182,10 @@ export class SimDatabase {
       .slice(0, standby.received)
       .every((record, index) => record === primary.branch.records[index]);
     if (!isPrefix) return false;
+    // One that does already goes on with what is on its way, or being made ready.
+    if (standby.follows !== primary || standby.branch !== primary.branch) standby.life += 1;
     standby.branch = primary.branch;
     standby.follows = primary;
-    standby.life += 1;
     this.ship(standby);
     this.replay(standby);
     return true;

@@ -30,6 +30,19 @@ export interface ReplicationEvents {
     readonly from: string | undefined;
     readonly to: string | undefined;
   };
+  /**
+   * A node lets nobody of the pool's configuration in: a password, a right or a certificate is wrong. Told once
+   * until it has let somebody in again.
+   */
+  'node-rejected': { readonly cluster: string; readonly node: string; readonly error: string };
+  /** A node says that it is the primary, on a timeline that a promotion has left behind: it is not written to. */
+  'primary-fenced': {
+    readonly cluster: string;
+    readonly node: string;
+    readonly timeline: number | undefined;
+    /** The newest timeline that was seen. */
+    readonly newest: number;
+  };
   /** Two nodes say that they are the primary on one timeline. */
   'split-brain': { readonly cluster: string; readonly nodes: readonly string[] };
 }

@@ -43,7 +43,7 @@ export function checkoutWriterElsewhere(
   done: Done,
 ): void {
   cluster
-    .suspect(former)
+    .suspect(former, error)
     .then(() => cluster.waitForPrimary())
     .then((node) => (node === former ? done(error) : takeWriter(cluster, node, former, done)), done);
 }
@@ -58,7 +58,7 @@ function takeWriter(cluster: PgCluster, node: PgNode, former: PgNode | undefined
     const error = client === undefined ? refusal : node.notPrimary();
     if (former !== undefined || !isNotTaken(error)) return done(error);
     cluster
-      .suspect(node)
+      .suspect(node, error)
       .then(() => cluster.waitForPrimary())
       .then((next) => takeWriter(cluster, next, node, done), done);
   });

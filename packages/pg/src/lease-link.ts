@@ -76,6 +76,7 @@ export class LeaseLink {
   sendOwnProtocol({ config, callback }: StatementCall): void {
     this.#quiet = false;
     this.#ownProtocol = true;
+    this.node.streaming.add(this.client);
     this.client.query(config as pg.Submittable & string, callback as never);
   }
 
@@ -119,6 +120,7 @@ export class LeaseLink {
   readonly #onDrain = (): void => {
     this.#quiet = true;
     this.#ownProtocol = false;
+    this.node.streaming.delete(this.client);
   };
 
   readonly #onLost = (error: Error): void => {

@@ -1,11 +1,11 @@
-import type { Durability } from '@node-replicated/core';
+import type { Durability, ReplicationError } from '@node-replicated/core';
 import type { Reason } from '@node-replicated/core/adapter';
 import type { LeaseLink } from './lease-link.js';
 import { isUncertain, type LeaseJob } from './lease-moves.js';
 import type { PgCluster } from './pg-cluster.js';
 import { firstWord, isSeveral } from './sql-text.js';
 import { readFailure } from './sqlstate.js';
-import { type AnyResult, type StatementCall, textCall } from './statement-call.js';
+import { type AnyResult, explainToOwnProtocol, type StatementCall, textCall } from './statement-call.js';
 import { outcomeUnknown } from './statement-errors.js';
 import { traceStatement } from './statement-trace.js';
 import type { WriteTracker } from './write-tracker.js';
@@ -31,6 +31,7 @@ export class LeaseWriter {
     }
     const mayWrite = this.#writes.note(call, job.session, job.durability === 'remote_apply');
     if (call.ownProtocol !== undefined) {
+      explainToOwnProtocol(call, (error) => this.#explain(link, call, mayWrite, error));
       link.sendOwnProtocol(call);
       this.#trace(link, job);
       return;
@@ -101,9 +102,9 @@ export class LeaseWriter {
   }
 
   /** What the caller is told of a failure; whether the node is still the primary is looked at meanwhile. */
-  #explain(link: LeaseLink, call: StatementCall, mayWrite: boolean, error: unknown): unknown {
+  #explain<E>(link: LeaseLink, call: StatementCall, mayWrite: boolean, error: E): E | ReplicationError {
     const failure = readFailure(error);
-    if (failure === 'lost' || failure === 'read-only') void this.#cluster.suspect(link.node);
+    if (failure === 'lost' || failure === 'read-only') void this.#cluster.suspect(link.node, error);
     const uncertain = failure === 'lost' && mayWrite && isUncertain(link, call);
     return uncertain ? outcomeUnknown(link.node.name, error) : error;
   }

@@ -12,6 +12,7 @@ import { isServersAnswer, readFailure } from './sqlstate.js';
 import { type AnyResult, learnFromOwnProtocol } from './statement-call.js';
 import { hintInTransaction, outcomeUnknown, writeInReplicaScope } from './statement-errors.js';
 import { traceStatement } from './statement-trace.js';
+import { budgetOf } from './time-budget.js';
 import { WriteTracker } from './write-tracker.js';
 
 /** Told when a lease takes a real connection, when it gives it back, and when it has ended. */
@@ -114,8 +115,12 @@ export class Lease {
   async #read(job: LeaseJob): Promise<void> {
     const failed = new Set<PgNode>();
     const { cluster, memory } = this.#context;
+    const budget = budgetOf(job.call, cluster.settings.base);
+    let lastError: unknown;
     for (let link = await this.#reader(job, failed); ; ) {
-      const { error, result } = await this.#sendToReader(link, job);
+      const call = budget === undefined ? job.call : budget.next(performance.now());
+      if (call === undefined) throw lastError;
+      const { error, result } = await this.#sendToReader(link, call === job.call ? job : { ...job, call });
       if (error === undefined) return this.#succeed(link, job, result);
       const failure = readFailure(error);
       if (failure === 'read-only') memory.learnWrite(job.call.text);
@@ -128,8 +133,9 @@ export class Lease {
       if (failure === 'lost' && link.onPrimary && !link.node.provenReadOnly) {
         throw outcomeUnknown(link.node.name, error);
       }
+      lastError = error;
       failed.add(link.node);
-      if (gone) void cluster.suspect(link.node);
+      if (gone) void cluster.suspect(link.node, error);
       await this.#unbind(gone ? error : undefined);
       link = await this.#bindReader(
         await cluster.readers.instead(job.decision, job.session, failed),
@@ -143,7 +149,7 @@ export class Lease {
   async #continueTransaction(link: LeaseLink, job: LeaseJob): Promise<void> {
     const { error, result } = await this.#sendToReader(link, job);
     if (error === undefined) return this.#succeed(link, job, result);
-    if (readFailure(error) === 'lost') void this.#context.cluster.suspect(link.node);
+    if (readFailure(error) === 'lost') void this.#context.cluster.suspect(link.node, error);
     job.reject(hintInTransaction(error));
     await link.whenQuiet();
   }
@@ -234,7 +240,7 @@ export class Lease {
       } catch (refused) {
         refusal = refused;
         failed.add(node);
-        void cluster.suspect(node);
+        void cluster.suspect(node, refused);
       }
     }
     throw refusal;

@@ -5,12 +5,16 @@ import {
   type Position,
   type Selectable,
   SharedTask,
+  systemClock,
+  type Timer,
 } from '@node-replicated/core/cluster';
 import type pg from 'pg';
+import { Door } from './door.js';
 import { hasReached } from './lsn.js';
+import { nodeFailure } from './node-failure.js';
 import type { NodeSettings, PoolSettings } from './options.js';
 import { PgProber } from './probe.js';
-import { SessionPool, type Taken } from './session-pool.js';
+import { type Doorkeeper, SessionPool, type Taken } from './session-pool.js';
 import { proveReader, proveWriter, readerConfig } from './session-proof.js';
 
 /** What a node needs from its pool. */
@@ -20,6 +24,10 @@ export interface NodeHooks {
   /** A pool of connections was made: whoever counts or listens wants to know. */
   readonly onPool: (pool: pg.Pool) => void;
   readonly onPoolGone: (pool: pg.Pool) => void;
+  /** Its readers have been asked something, and nothing has been answered for a while. */
+  readonly onSilence: (node: string) => void;
+  /** It lets nobody in. Told once until it has let somebody in again. */
+  readonly onRejected: (node: string, error: Error) => void;
 }
 
 /** One database server and its two pools. */
@@ -31,27 +39,52 @@ export class PgNode implements Balanced, Selectable {
   /** How far it has surely replayed. */
   replayed: Position | undefined;
   lagMs: number | undefined;
-  /** Statements and leases that its readers are working on. */
-  busy = 0;
+  /** Connections whose statement cannot run again elsewhere, because its rows go straight to the user. */
+  readonly streaming: WeakSet<pg.ClientBase> = new WeakSet<pg.ClientBase>();
   /** Whether its readers' sessions proved to be read-only; false where a pooler drops the setting. */
   provenReadOnly = true;
 
   readonly #config: pg.PoolConfig;
   readonly #primaryReadsMax: number | undefined;
+  readonly #settings: PoolSettings;
   readonly #hooks: NodeHooks;
+  readonly #door = new Door();
+  readonly #doorkeeper: Doorkeeper;
   readonly #shown: SharedTask<Position | undefined>;
   #description: NodeDescription | undefined;
   #isPrimary = false;
   #reader: SessionPool | undefined;
   #writer: SessionPool | undefined;
+  /** Pools that nobody is given connections of any more, and that are in use still. */
+  readonly #leaving = new Map<SessionPool, Promise<void>>();
+  #busy = 0;
+  #answers = 0;
+  #silences = 0;
+  #listening: Timer | undefined;
 
   constructor({ name, config }: NodeSettings, settings: PoolSettings, hooks: NodeHooks) {
     this.name = name;
     this.prober = new PgProber(config);
     this.#config = config;
     this.#primaryReadsMax = settings.primaryReadsMax;
+    this.#settings = settings;
     this.#hooks = hooks;
+    this.#doorkeeper = {
+      refusal: () => this.#door.refusal(systemClock.now()),
+      onTried: (error) => this.#passDoor(error),
+    };
     this.#shown = new SharedTask(() => this.#askShown(settings.probeTimeoutMs));
+  }
+
+  /** Statements and leases that its readers are working on. */
+  get busy(): number {
+    return this.#busy;
+  }
+
+  set busy(value: number) {
+    if (value < this.#busy) this.#answers += 1;
+    this.#busy = value;
+    if (value > 0) this.#listen();
   }
 
   /** Whether this node is the primary, as far as is known. */
@@ -66,16 +99,30 @@ export class PgNode implements Balanced, Selectable {
   }
 
   /**
-   * Takes over what was seen of the node. When it stops to answer its probes, what it was asked is asked elsewhere,
-   * or fails.
+   * Takes over what was seen of the node.
+   *
+   * When it stops to answer, what it was asked is asked elsewhere, or fails; while that is only feared, what can be
+   * asked elsewhere is. When it only lets nobody in any more, what it was asked goes on.
    */
   observe(description: NodeDescription): void {
-    if (description === this.#description) return;
-    const answered = this.#description?.state !== 'down';
+    const before = this.#description;
+    if (description === before) return;
     this.#description = description;
     this.replayed = description.position;
     this.lagMs = description.lagMs;
-    if (answered && description.state === 'down') this.#sever();
+    const { state, failure, failures } = description;
+    if (failure === undefined && before?.failure !== undefined) this.#door.open();
+    if (state === 'down' && before?.state !== 'down') {
+      if (failure === 'rejected' || failure === 'not-ready') this.#leave();
+      else this.#sever();
+    } else if (
+      failure === 'no-answer' &&
+      failures === 1 &&
+      description.role === 'replica' &&
+      !this.readable
+    ) {
+      this.#severFree();
+    }
   }
 
   /** A position at or after everything that the node has shown by now: asked once for all who wait. */
@@ -104,9 +151,7 @@ export class PgNode implements Balanced, Selectable {
   async retireWriter(): Promise<void> {
     const writer = this.#writer;
     this.#writer = undefined;
-    if (writer === undefined) return;
-    await writer.retire(this.notPrimary());
-    this.#hooks.onPoolGone(writer.pool);
+    await this.#retire(writer, this.notPrimary());
   }
 
   /** The error of a write that this node must not get. */
@@ -121,7 +166,9 @@ export class PgNode implements Balanced, Selectable {
 
   async close(): Promise<void> {
     this.prober.close();
+    this.#listening?.clear();
     await Promise.all(this.pools.map((pool) => (pool.ending ? undefined : pool.end())));
+    await Promise.all(this.#leaving.values());
   }
 
   async #askShown(ms: number): Promise<Position | undefined> {
@@ -134,9 +181,62 @@ export class PgNode implements Balanced, Selectable {
   }
 
   #sever(): void {
-    const error = new Error(`Connection terminated: ${this.name} does not answer.`);
-    this.#reader?.sever(error);
-    this.#writer?.sever(error);
+    const error = this.#noAnswer();
+    for (const pool of [this.#reader, this.#writer, ...this.#leaving.keys()]) pool?.sever(error);
+  }
+
+  /** Cuts the connections whose statements can run elsewhere: those outside a transaction. */
+  #severFree(): void {
+    this.#reader?.sever(this.#noAnswer(), (client) => {
+      const status = client.getTransactionStatus();
+      return (status === 'I' || status === null) && !this.streaming.has(client);
+    });
+  }
+
+  #noAnswer(): Error {
+    return new Error(`Connection terminated: ${this.name} does not answer.`);
+  }
+
+  #leave(): void {
+    const error = this.#description?.error ?? this.#noAnswer();
+    const pools = [this.#reader, this.#writer];
+    this.#reader = undefined;
+    this.#writer = undefined;
+    for (const pool of pools) void this.#retire(pool, error);
+  }
+
+  async #retire(pool: SessionPool | undefined, error: Error): Promise<void> {
+    if (pool === undefined) return;
+    const ended = pool.retire(error);
+    this.#leaving.set(pool, ended);
+    await ended;
+    this.#leaving.delete(pool);
+    this.#hooks.onPoolGone(pool.pool);
+  }
+
+  #passDoor(error: Error | undefined): void {
+    const failure = error === undefined ? undefined : nodeFailure(error);
+    if (error === undefined || (failure !== 'rejected' && failure !== 'full')) return this.#door.open();
+    const { probeIntervalMs, downtimeMs } = this.#settings;
+    const pause = (failure === 'full' ? probeIntervalMs : downtimeMs) * (0.9 + 0.2 * systemClock.random());
+    const isNews = this.#door.close(error, systemClock.now() + pause);
+    if (isNews && failure === 'rejected') this.#hooks.onRejected(this.name, error);
+  }
+
+  /** While its readers work, notes whether anything is answered; the longer nothing is, the less often. */
+  #listen(): void {
+    if (this.#listening !== undefined) return;
+    const { probeIntervalMs, probeTimeoutMs } = this.#settings;
+    const answers = this.#answers;
+    const pause = Math.min((probeTimeoutMs / 4) * 2 ** this.#silences, probeIntervalMs);
+    this.#listening = systemClock.after(pause, () => {
+      this.#listening = undefined;
+      if (this.#busy === 0) return;
+      const isSilent = this.#answers === answers;
+      this.#silences = isSilent ? Math.min(this.#silences + 1, 20) : 0;
+      if (isSilent) this.#hooks.onSilence(this.name);
+      this.#listen();
+    });
   }
 
   #openReader(): SessionPool {
@@ -154,7 +254,7 @@ export class PgNode implements Balanced, Selectable {
   }
 
   #open(config: pg.PoolConfig, proof: ConstructorParameters<typeof SessionPool>[1]): SessionPool {
-    const opened = new SessionPool(config, proof);
+    const opened = new SessionPool(config, proof, this.#doorkeeper);
     this.#hooks.onPool(opened.pool);
     return opened;
   }

@@ -2,6 +2,7 @@ import { ReplicationError } from '@node-replicated/core';
 import {
   type Cluster,
   type Decision,
+  publish,
   registerCluster,
   requiresPosition,
 } from '@node-replicated/core/adapter';
@@ -18,6 +19,7 @@ import {
 import type pg from 'pg';
 import { hasReached } from './lsn.js';
 import { PgNode } from './node.js';
+import { nodeFailure } from './node-failure.js';
 import type { PoolSettings } from './options.js';
 import type { PoolEvents } from './pool-events.js';
 import { ReaderChoice } from './reader-choice.js';
@@ -45,6 +47,9 @@ export class PgCluster implements Cluster {
       newestTimeline: (): number => this.#watcher.topology.timeline,
       onPool: (pool: pg.Pool): void => events.relay(pool),
       onPoolGone: (pool: pg.Pool): void => events.forget(pool),
+      onSilence: (node: string): void => this.#watcher.doubt(node),
+      onRejected: (node: string, error: Error): void =>
+        publish('node-rejected', { cluster: settings.name, node, error: error.message }),
     };
     const nodes = settings.nodes.map((node) => new PgNode(node, settings, hooks));
     this.#nodes = new Map(nodes.map((node) => [node.name, node]));
@@ -110,14 +115,25 @@ export class PgCluster implements Cluster {
    */
   async waitForPrimary(): Promise<PgNode> {
     if (this.#primary === undefined && this.#watcher.settled) void this.#watcher.checkAll();
-    const primary = await this.#watcher.waitFor(() => this.#primary, this.settings.waitMs);
+    const { waitMs, connectMs = Number.POSITIVE_INFINITY } = this.settings;
+    const primary = await this.#watcher.waitFor(() => this.#primary, waitMs, connectMs);
     if (primary !== undefined) return primary;
     throw this.noPrimary();
   }
 
-  /** A statement has failed on this node in a way that a dead node would explain: it is probed at once. */
-  suspect(node: PgNode): Promise<void> {
-    return this.#watcher.suspect(node.name);
+  /**
+   * A statement has failed on this node in a way that a dead node would explain: it is probed at once, and with a
+   * primary all nodes are, since another may have taken its place.
+   *
+   * @param error what it failed with. A node that only lets no more connections in is neither dead nor another's
+   *   successor
+   */
+  suspect(node: PgNode, error: unknown): Promise<void> {
+    const failure = nodeFailure(error);
+    if (failure === 'full' || failure === 'rejected') return Promise.resolve();
+    const suspected = this.#watcher.suspect(node.name, failure === 'not-ready');
+    if (node.isPrimary) void this.#watcher.checkAll();
+    return suspected;
   }
 
   noPrimary(): ReplicationError {
@@ -192,7 +208,10 @@ export class PgCluster implements Cluster {
 
   #reasons(): string {
     return this.#watcher.nodes
-      .map(({ node, state, role, error }) => `${node} is ${state} (${error?.message ?? role})`)
+      .map(({ node, state, role, error }) => {
+        const reason = error?.message ?? (state === 'connecting' ? 'it has not answered yet' : role);
+        return `${node} is ${state} (${reason})`;
+      })
       .join('; ');
   }
 }

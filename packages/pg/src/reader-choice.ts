@@ -116,8 +116,10 @@ export class ReaderChoice {
     without?: Without,
   ): Promise<PgNode | undefined> {
     const { watcher, settings } = this.#sources;
+    const { connectMs = Number.POSITIVE_INFINITY } = settings;
+    const deadline = performance.now() + connectMs;
     if (!watcher.settled) {
-      const found = await watcher.waitFor(() => this.now(decision, session, without), 0);
+      const found = await watcher.waitFor(() => this.now(decision, session, without), 0, connectMs);
       if (found !== undefined) return found;
     }
     if (this.#mayCatchUp(decision)) {
@@ -126,7 +128,7 @@ export class ReaderChoice {
     }
     void watcher.checkAll();
     const look = (): PgNode | undefined => this.now(decision, session, without) ?? this.#primary(without);
-    return watcher.waitFor(look, settings.waitMs);
+    return watcher.waitFor(look, settings.waitMs, deadline - performance.now());
   }
 
   async #awaitCaughtUp(

@@ -10,6 +10,13 @@ export type Taken = (error: unknown, client?: pg.PoolClient, release?: (error?: 
 /** Looks at a new connection before its first use, and throws when it will not do. */
 export type Proof = (client: pg.ClientBase) => Promise<void>;
 
+/** Who is asked before a new connection is opened, and told what came of it. */
+export interface Doorkeeper {
+  /** The error with which it has to fail without having been tried. */
+  refusal(): Error | undefined;
+  onTried(error: Error | undefined): void;
+}
+
 /**
  * One of a node's pools. It is a `pg.Pool` that can be given up while others wait for it, or are in the middle
  * of something: pg-pool alone would let them wait for ever.
@@ -19,12 +26,12 @@ export class SessionPool {
   readonly #waiting = new Set<Taken>();
   readonly #clients = new Set<pg.Client>();
 
-  constructor(config: pg.PoolConfig, prove: Proof) {
+  constructor(config: pg.PoolConfig, prove: Proof, doorkeeper: Doorkeeper) {
     const clients = this.#clients;
     this.pool = new pg.Pool({
       ...config,
       password: config.password,
-      Client: scopeFree((config.Client as ClientClass | undefined) ?? pg.Client, (client) => {
+      Client: guarded((config.Client as ClientClass | undefined) ?? pg.Client, doorkeeper, (client) => {
         clients.add(client);
         client.once('end', () => clients.delete(client));
       }),
@@ -57,10 +64,14 @@ export class SessionPool {
     await ended;
   }
 
-  /** The node does not answer: whoever waits gets the error, and all connections are cut. */
-  sever(error: Error): void {
+  /**
+   * The node does not answer: whoever waits gets the error, and connections are cut.
+   *
+   * @param isConcerned whether a connection is one of them. @default all are
+   */
+  sever(error: Error, isConcerned: (client: pg.Client) => boolean = () => true): void {
     this.#refuse(error);
-    for (const client of this.#clients) destroyConnection(client);
+    for (const client of this.#clients) if (isConcerned(client)) destroyConnection(client);
   }
 
   #refuse(error: Error): void {
@@ -71,19 +82,35 @@ export class SessionPool {
 }
 
 /**
- * A client whose socket belongs to no request: otherwise every event of the connection would run in the scope of
- * the request that happened to open it.
+ * A client that connects only if it may, and whose socket belongs to no request: otherwise every event of the
+ * connection would run in the scope of the request that happened to open it.
  */
-function scopeFree(Base: ClientClass, onOpen: (client: pg.Client) => void): ClientClass {
+function guarded(
+  Base: ClientClass,
+  doorkeeper: Doorkeeper,
+  onOpen: (client: pg.Client) => void,
+): ClientClass {
   return class extends Base {
     override connect(): Promise<pg.Client>;
     override connect(callback: (error: Error) => void): void;
     override connect(callback?: (error: Error) => void): Promise<pg.Client> | void {
-      onOpen(this);
+      const refusal = doorkeeper.refusal();
+      if (refusal === undefined) onOpen(this);
       return runInScope(undefined, () => {
-        if (callback !== undefined) return super.connect(callback);
-        return super.connect().then(() => this);
+        if (callback === undefined) return refusal === undefined ? this.#open() : Promise.reject(refusal);
+        if (refusal !== undefined) return process.nextTick(callback, refusal);
+        super.connect((error: Error | null) => {
+          doorkeeper.onTried(error ?? undefined);
+          Reflect.apply(callback, undefined, [error]);
+        });
       });
+    }
+
+    async #open(): Promise<pg.Client> {
+      const [outcome] = await Promise.allSettled([super.connect()]);
+      doorkeeper.onTried(outcome.status === 'rejected' ? outcome.reason : undefined);
+      if (outcome.status === 'rejected') throw outcome.reason;
+      return this;
     }
   };
 }

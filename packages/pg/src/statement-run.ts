@@ -18,6 +18,7 @@ import { mayCommitPart } from './statement.js';
 import type { AnyResult, StatementCall } from './statement-call.js';
 import { outcomeUnknown, writeInReplicaScope } from './statement-errors.js';
 import { traceStatement } from './statement-trace.js';
+import { budgetOf, type TimeBudget } from './time-budget.js';
 
 const noHooks: LeaseHooks = {
   onBind: () => undefined,
@@ -42,7 +43,10 @@ export class StatementRun {
   readonly #reject: (error: unknown) => void;
   readonly #onEnd: () => void;
   #tried: Set<PgNode> | undefined;
+  /** Why the node that was tried last could not serve. */
+  #lastError: unknown;
   #counted = false;
+  #budget: TimeBudget | undefined;
 
   constructor(
     context: RunContext,
@@ -73,18 +77,18 @@ export class StatementRun {
   }
 
   #read(): void {
-    const { readers } = this.#context.cluster;
+    const { readers, settings } = this.#context.cluster;
+    this.#budget = budgetOf(this.#call, settings.base);
     const node = readers.now(this.#decision, this.#session);
     if (node !== undefined) this.#readOn(node);
     else this.#readOnFound(readers.find(this.#decision, this.#session));
   }
 
-  /** @param error what to fail with when no node is found. @default that there is none */
-  #readOnFound(found: Promise<PgNode | undefined>, error?: unknown): void {
+  #readOnFound(found: Promise<PgNode | undefined>): void {
     found
       .then((node) => {
         if (node !== undefined) this.#readOn(node);
-        else this.fail(error ?? this.#context.cluster.noReader(this.#decision));
+        else this.fail(this.#lastError ?? this.#context.cluster.noReader(this.#decision));
       })
       .catch((failed: unknown) => this.fail(failed));
   }
@@ -98,10 +102,20 @@ export class StatementRun {
         this.#readElsewhere(node, error);
         return;
       }
-      // Rows of a cursor may reach the client long before it ends.
-      if (this.#call.ownProtocol !== undefined) this.#session?.noteRead(this.#context.cluster, node.name);
-      sendStatement(client, this.#call, (failed, result) => {
+      const call = this.#budget === undefined ? this.#call : this.#budget.next(performance.now());
+      if (call === undefined) {
         node.busy -= 1;
+        release();
+        return this.fail(this.#lastError);
+      }
+      // Rows of a cursor may reach the client long before it ends.
+      if (call.ownProtocol !== undefined) {
+        this.#session?.noteRead(this.#context.cluster, node.name);
+        node.streaming.add(client);
+      }
+      sendStatement(client, call, (failed, result) => {
+        node.busy -= 1;
+        node.streaming.delete(client);
         finishUse(client, release, failed, () => this.#reportDirty(node));
         if (failed === undefined && result !== undefined) this.#readDone(node, onPrimary, result);
         else this.#readFailed(node, onPrimary, failed);
@@ -142,10 +156,11 @@ export class StatementRun {
   /** The node could not serve; whatever the reason, nothing has been changed there. */
   #readElsewhere(node: PgNode, error: unknown): void {
     const { cluster } = this.#context;
-    if (readFailure(error) !== 'conflict') void cluster.suspect(node);
+    if (readFailure(error) !== 'conflict') void cluster.suspect(node, error);
+    this.#lastError = error;
     this.#tried ??= new Set();
     this.#tried.add(node);
-    this.#readOnFound(cluster.readers.instead(this.#decision, this.#session, this.#tried), error);
+    this.#readOnFound(cluster.readers.instead(this.#decision, this.#session, this.#tried));
   }
 
   /** The statement began as a read, and writes. */
@@ -230,7 +245,7 @@ export class StatementRun {
   }
 
   #failUnknown(node: PgNode, cause: unknown): void {
-    void this.#context.cluster.suspect(node);
+    void this.#context.cluster.suspect(node, cause);
     this.fail(outcomeUnknown(node.name, cause));
   }
 

@@ -1,4 +1,4 @@
-import type { NodeState } from '@node-replicated/core/cluster';
+import type { NodeFailure, NodeState } from '@node-replicated/core/cluster';
 import type { PoolCounts } from './node.js';
 import type { PgCluster } from './pg-cluster.js';
 
@@ -11,6 +11,8 @@ export interface PoolStatus {
   readonly primary: string | null;
   /** Nodes that all say they are the primary. */
   readonly splitBrain: readonly string[];
+  /** Nodes that say they are a primary, on a timeline that a promotion has left behind: nothing is written there. */
+  readonly fenced: readonly string[];
   readonly nodes: readonly NodeStatus[];
 }
 
@@ -25,6 +27,8 @@ export interface NodeStatus {
   readonly streaming: boolean | null;
   /** Why the last probe failed. */
   readonly error: string | null;
+  /** The same in one word. */
+  readonly failure: NodeFailure | null;
   /**
    * What to grant the pool's user, so that it can see on which timeline a replica is: without that, more reads go to
    * the primary than need to. null: all can be seen.
@@ -47,6 +51,7 @@ export function statusOf(cluster: PgCluster): PoolStatus {
     readOnly: cluster.readOnly,
     primary: topology.primary?.node ?? null,
     splitBrain: topology.splitBrain.map(({ node }) => node),
+    fenced: topology.fenced.map(({ node }) => node),
     nodes: cluster.descriptions.map((seen) => {
       const node = nodes.get(seen.node);
       return {
@@ -58,6 +63,7 @@ export function statusOf(cluster: PgCluster): PoolStatus {
         timeline: seen.timeline ?? null,
         streaming: (seen.state === 'down' ? undefined : seen.streaming) ?? null,
         error: seen.error?.message ?? null,
+        failure: seen.failure ?? null,
         hint: seen.hint ?? null,
         provenReadOnly: node?.provenReadOnly ?? true,
         connections: node?.connections ?? { reader: noConnections, writer: noConnections },

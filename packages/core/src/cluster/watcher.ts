@@ -1,9 +1,9 @@
 import { publish } from '../events.js';
 import type { HasReached } from '../position.js';
-import type { Clock } from './clock.js';
+import type { Clock, Timer } from './clock.js';
 import { LagHistory } from './lag-history.js';
-import { type MonitorSettings, NodeMonitor, type Prober } from './monitor.js';
-import type { NodeDescription, Observation } from './node-description.js';
+import { hurriedPause, type MonitorSettings, NodeMonitor, type Prober } from './monitor.js';
+import type { NodeDescription } from './node-description.js';
 import { emptyTopology, judgeTopology, type Topology } from './topology.js';
 
 export interface WatcherOptions extends MonitorSettings {
@@ -18,12 +18,16 @@ export interface WatcherOptions extends MonitorSettings {
   readonly onTopology: (topology: Topology, previous: Topology) => void;
 }
 
+/** The longest time that a timer of Node can wait, in ms. */
+const longestTimer = 2 ** 31 - 1;
+
 /** Watches all nodes of a cluster, and keeps the one current answer to "who is who". */
 export class ClusterWatcher {
   readonly #options: WatcherOptions;
   readonly #monitors: ReadonlyMap<string, NodeMonitor>;
   readonly #lag: LagHistory;
   readonly #waiting = new Set<() => void>();
+  #hurrying: Timer | undefined;
   #topology = emptyTopology;
   /** The node whose positions the lag is measured by. */
   #historian: string | undefined;
@@ -35,7 +39,7 @@ export class ClusterWatcher {
     this.#options = options;
     this.#lag = new LagHistory(options.hasReached);
     const hooks = {
-      judgeLag: (observation: Observation) => this.#judgeLag(observation),
+      judgeLag: (seen: Pick<NodeDescription, 'role' | 'position'>) => this.#judgeLag(seen),
       onDescription: (next: NodeDescription, previous: NodeDescription) =>
         this.#onDescription(next, previous),
     };
@@ -96,9 +100,18 @@ export class ClusterWatcher {
     return this.#options.clock.now() - observedAt < freshMs ? Promise.resolve() : monitor.check();
   }
 
-  /** A statement on this node has failed in a way that a dead node would explain. */
-  suspect(node: string): Promise<void> {
-    return this.#monitors.get(node)?.suspect() ?? Promise.resolve();
+  /**
+   * A statement on this node has failed in a way that a dead node would explain.
+   *
+   * @param renewed whether new connections fail, while the monitor's own may live on
+   */
+  suspect(node: string, renewed = false): Promise<void> {
+    return this.#monitors.get(node)?.suspect(renewed) ?? Promise.resolve();
+  }
+
+  /** Statements on this node get no answer, which may be their own fault. */
+  doubt(node: string): void {
+    this.#monitors.get(node)?.doubt();
   }
 
   /**
@@ -106,20 +119,30 @@ export class ClusterWatcher {
    *
    * @param look asks the question: undefined means "not yet"; it is asked again whenever something changes
    * @param ms how long to wait, besides the first look at every node; the process is kept alive meanwhile
+   * @param mostMs how long to wait with the first look. @default as long as it takes
    * @returns the answer, or undefined when time is up or the watcher was closed
    */
-  async waitFor<T>(look: () => T | undefined, ms: number): Promise<T | undefined> {
+  async waitFor<T>(
+    look: () => T | undefined,
+    ms: number,
+    mostMs: number = Number.POSITIVE_INFINITY,
+  ): Promise<T | undefined> {
     const found = look();
     if (found !== undefined) return found;
-    if (!this.#settled) await this.#holdUntilStarted();
-    return look() ?? (ms > 0 && !this.#closed ? this.#wait(look, ms) : undefined);
+    const began = performance.now();
+    if (!this.#settled) await this.#holdUntilStarted(mostMs);
+    const left = Math.min(ms, mostMs - (performance.now() - began));
+    return look() ?? (left > 0 && !this.#closed ? this.#wait(look, left) : undefined);
   }
 
   /** Probes do not keep the process alive, so whoever waits for one does. */
-  async #holdUntilStarted(): Promise<void> {
-    const hold = setInterval(() => undefined, 60_000);
-    await this.#started;
-    clearInterval(hold);
+  async #holdUntilStarted(ms: number): Promise<void> {
+    let hold: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      hold = setTimeout(resolve, Math.min(ms, longestTimer));
+    });
+    await Promise.race([this.#started, late]);
+    clearTimeout(hold);
   }
 
   #wait<T>(look: () => T | undefined, ms: number): Promise<T | undefined> {
@@ -135,16 +158,31 @@ export class ClusterWatcher {
       };
       const timer = setTimeout(() => finish(look()), ms);
       this.#waiting.add(ask);
+      this.#hurry();
+    });
+  }
+
+  /** While somebody waits, nodes are looked at again and again, however long a pause they have before them. */
+  #hurry(): void {
+    this.#hurrying ??= this.#options.clock.after(hurriedPause(this.#options), () => {
+      this.#hurrying = undefined;
+      if (this.#waiting.size === 0 || this.#closed) return;
+      void this.checkAll();
+      this.#hurry();
     });
   }
 
   close(): void {
     this.#closed = true;
+    this.#hurrying?.clear();
     for (const monitor of this.#monitors.values()) monitor.close();
     this.#tellWaiting();
   }
 
-  #judgeLag({ role, position }: Observation): { lagMs: number | undefined; lagging: boolean } {
+  #judgeLag({ role, position }: Pick<NodeDescription, 'role' | 'position'>): {
+    lagMs: number | undefined;
+    lagging: boolean;
+  } {
     const now = this.#options.clock.now();
     if (role === 'primary') return { lagMs: 0, lagging: false };
     const lagMs = position === undefined ? undefined : this.#lag.lagOf(position, now);
@@ -166,11 +204,13 @@ export class ClusterWatcher {
     this.#options.onTopology(this.#topology, before);
     this.#publishChanges(next, previous, before);
     this.#tellWaiting();
+    // Who is it now?
+    if (primary === undefined && before.primary !== undefined) void this.checkAll();
   }
 
   #publishChanges(next: NodeDescription, previous: NodeDescription, before: Topology): void {
     const { cluster } = this.#options;
-    const { primary, splitBrain } = this.#topology;
+    const { primary, splitBrain, fenced } = this.#topology;
     if (next.state !== previous.state || next.role !== previous.role) {
       const { node, role, error } = next;
       publish('node-changed', {
@@ -184,6 +224,13 @@ export class ClusterWatcher {
     }
     if (primary?.node !== before.primary?.node) {
       publish('primary-changed', { cluster, from: before.primary?.node, to: primary?.node });
+    }
+    if (next.failure === 'rejected' && previous.failure !== 'rejected') {
+      publish('node-rejected', { cluster, node: next.node, error: next.error?.message ?? '' });
+    }
+    for (const { node, timeline } of fenced) {
+      if (before.fenced.some((former) => former.node === node)) continue;
+      publish('primary-fenced', { cluster, node, timeline, newest: this.#topology.timeline });
     }
     if (splitBrain.length > 0 && before.splitBrain.length === 0) {
       publish('split-brain', { cluster, nodes: splitBrain.map(({ node }) => node) });

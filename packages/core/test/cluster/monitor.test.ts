@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type MonitorSettings, NodeMonitor } from '../../src/cluster/monitor.js';
 import type { NodeDescription, NodeState, Observation } from '../../src/cluster/node-description.js';
-import { FakeNode, observed, Refused } from './fake-node.js';
+import { FakeNode, observed, ProbeError } from './fake-node.js';
 import { settled, VirtualClock } from './virtual-clock.js';
 
 const settings: MonitorSettings = {
@@ -157,7 +157,7 @@ describe('a node that does not answer', () => {
 
   test('is down at once when it refuses', async () => {
     const { clock, node, monitor } = await watchUp();
-    node.shows = new Refused('nobody listens');
+    node.shows = new ProbeError('unreachable');
     await clock.pass(1_000);
     expect(monitor.description).toMatchObject({ state: 'down', failures: 1 });
   });
@@ -225,7 +225,7 @@ describe('a node that does not answer', () => {
 describe('a node that is down', () => {
   async function watchDown(): Promise<Watched> {
     const watched = await watchUp();
-    watched.node.shows = new Refused('nobody listens');
+    watched.node.shows = new ProbeError('unreachable');
     await watched.monitor.check();
     return watched;
   }
@@ -265,9 +265,30 @@ describe('a node that is down', () => {
   });
 
   test('is tried at once when somebody asks', async () => {
-    const { node, monitor } = await watchDown();
+    const { clock, node, monitor } = await watchDown();
+    await clock.pass(500);
     node.shows = observed();
     await monitor.check();
+    expect(monitor.description.state).toBe('up');
+  });
+
+  test('is not tried again and again, however many ask: soon for all of them', async () => {
+    const { clock, node, monitor } = await watchDown();
+    const { probes } = node;
+    for (let time = 0; time < 15; time += 1) {
+      await Promise.all([monitor.check(), monitor.suspect(), monitor.suspect(true)]);
+      await clock.pass(100);
+    }
+    expect(node.probes).toBe(probes + 3);
+  });
+
+  test('after it was asked for too early is tried soon', async () => {
+    const { clock, node, monitor } = await watchDown();
+    await clock.pass(100);
+    await monitor.check();
+    expect(clock.pause).toBe(400);
+    node.shows = observed();
+    await clock.pass(400);
     expect(monitor.description.state).toBe('up');
   });
 });

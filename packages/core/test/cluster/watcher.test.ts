@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import type { Topology } from '../../src/cluster/topology.js';
 import { ClusterWatcher } from '../../src/cluster/watcher.js';
 import { onReplicationEvent, type ReplicationEventName } from '../../src/events.js';
-import { FakeNode, hasReached, observed, Refused } from './fake-node.js';
+import { FakeNode, hasReached, observed, ProbeError } from './fake-node.js';
 import { settled, VirtualClock } from './virtual-clock.js';
 
 const stops: (() => void)[] = [];
@@ -64,7 +64,7 @@ describe('a watcher', () => {
   });
 
   test('is settled also when no node answers', async () => {
-    const { watcher } = await watch({ a: new FakeNode(new Refused('nobody listens')) });
+    const { watcher } = await watch({ a: new FakeNode(new ProbeError('unreachable')) });
     expect([watcher.settled, watcher.topology.primary]).toEqual([true, undefined]);
   });
 
@@ -119,7 +119,7 @@ describe('the lag of a replica', () => {
   test('does not grow because the primary is gone', async () => {
     const watched = await watch();
     await go(3, watched);
-    watched.nodes.a.shows = new Refused('nobody listens');
+    watched.nodes.a.shows = new ProbeError('unreachable');
     await watched.clock.pass(60_000);
     expect(replicas(watched.watcher)).toEqual(['b']);
   });
@@ -129,14 +129,14 @@ describe('another primary', () => {
   test('is followed, and the old one is never returned to', async () => {
     const changes = heard('primary-changed');
     const { clock, nodes, watcher } = await watch();
-    nodes.a.shows = new Refused('nobody listens');
+    nodes.a.shows = new ProbeError('unreachable');
     await clock.pass(1_000);
     expect(watcher.topology.primary).toBeUndefined();
     nodes.b.shows = observed({ role: 'primary', position: '11', timeline: 2 });
     await clock.pass(1_000);
     expect(watcher.topology.primary?.node).toBe('b');
     nodes.a.shows = observed({ role: 'primary', position: '99' });
-    nodes.b.shows = new Refused('nobody listens');
+    nodes.b.shows = new ProbeError('unreachable');
     await clock.pass(60_000);
     expect([watcher.topology.primary, watcher.topology.timeline]).toEqual([undefined, 2]);
     expect(changes).toEqual([
@@ -231,7 +231,7 @@ describe('waiting for an answer', () => {
 
   test('ends when a change brings it', async () => {
     const { clock, nodes, watcher } = await watch();
-    nodes.a.shows = new Refused('nobody listens');
+    nodes.a.shows = new ProbeError('unreachable');
     await clock.pass(1_000);
     const waiting = watcher.waitFor(() => watcher.topology.primary?.node, long);
     nodes.b.shows = observed({ role: 'primary', timeline: 2 });

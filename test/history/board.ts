@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import type { NodeUse, ReplicationOptions } from '@node-replicated/core';
 import { replicationMiddleware } from '@node-replicated/express';
 import { replication } from '@node-replicated/fastify';
-import type { LocalCluster } from '@node-replicated/local-cluster';
+import type { LocalCluster, LocalNode } from '@node-replicated/local-cluster';
 import type { ReplicatedPool } from '@node-replicated/pg';
 import express from 'express';
 import Fastify from 'fastify';
@@ -29,6 +29,11 @@ export interface Board extends AsyncDisposable {
   readonly urls: readonly string[];
 }
 
+interface HttpError extends Error {
+  readonly code?: string;
+  readonly statusCode?: number;
+}
+
 interface Site extends AsyncDisposable {
   readonly url: string;
 }
@@ -41,8 +46,8 @@ export async function makeTable(cluster: LocalCluster): Promise<void> {
 }
 
 /** What the primary holds. */
-export async function finalState(cluster: LocalCluster): Promise<readonly StoredVersion[]> {
-  const { rows } = await cluster.primary.query<StoredVersion>(
+export async function finalState(primary: LocalNode): Promise<readonly StoredVersion[]> {
+  const { rows } = await primary.query<StoredVersion>(
     'SELECT key, n AS value, count(*)::int AS copies FROM item GROUP BY key, n',
   );
   return rows;
@@ -79,8 +84,8 @@ async function serveExpress(pool: ReplicatedPool, options: ReplicationOptions): 
     await insert(pool, req.body as Item);
     res.status(201).json(page(0, req.replication.nodes));
   });
-  app.use((error: Error, _req: express.Request, res: express.Response, _next: express.NextFunction) => {
-    res.status(500).send(String(error));
+  app.use((error: HttpError, _req: express.Request, res: express.Response, _next: express.NextFunction) => {
+    res.status(error.statusCode ?? 500).send(`${error.code} ${error}`);
   });
   const server = createServer(app);
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));

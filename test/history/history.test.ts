@@ -140,7 +140,7 @@ async function run(
     stopListening();
   }
   const { operations } = history;
-  const violations = check(operations, await finalState(cluster));
+  const violations = check(operations, await finalState(cluster.primary));
   await annotate(summary(operations, violations));
   return { operations, violations, lateWrites };
 }

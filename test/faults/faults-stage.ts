@@ -22,7 +22,7 @@ const settings: ReplicatedPoolOptions = {
   probeIntervalMs: 100,
   probeTimeoutMs: 1_500,
   downtimeMs: 1_000,
-  failoverWaitMs: 15_000,
+  failoverWaitMs: 30_000,
 };
 
 /** Starts one cluster for all tests of a file, and opens a pool as an application's user for each of them. */
@@ -40,7 +40,7 @@ export function stageFaults(
     pool = await openAppPool(poolOptions);
   });
   afterEach(async () => {
-    if (pool !== undefined) await within(15_000, 'the end of the pool', pool.end());
+    await within(15_000, 'the end of the pool', pool[Symbol.asyncDispose]());
   });
   afterAll(() => cluster?.stop());
 }

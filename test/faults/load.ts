@@ -33,6 +33,11 @@ interface LoadOptions {
   readonly pool: ReplicatedPool;
   /** The primary when all is over. @default the cluster's first */
   readonly primary?: () => LocalNode;
+  /**
+   * Whether every visitor comes back to a replica in the end. Those whose write is in doubt do not for a while.
+   * @default true
+   */
+  readonly untilServedByReplica?: boolean;
 }
 
 const sessions = 16;
@@ -40,7 +45,7 @@ const seed = 20_261_125;
 
 /** Lets visitors in, lets a fault strike while they read and write, and judges what they have seen. */
 export async function underLoad(
-  { context, cluster, pool, primary = () => cluster.primary }: LoadOptions,
+  { context, cluster, pool, primary = () => cluster.primary, untilServedByReplica = true }: LoadOptions,
   fault: (load: Load) => Promise<unknown>,
 ): Promise<Verdict> {
   await makeTable(cluster);
@@ -55,7 +60,7 @@ export async function underLoad(
     await load.goesOn();
   };
   const struck = Promise.all([
-    visit({ urls: board.urls, sessions, seed, history, busy: () => !over }),
+    visit({ urls: board.urls, sessions, seed, history, busy: () => !over, untilServedByReplica }),
     strike().finally(() => {
       over = true;
     }),

@@ -40,12 +40,15 @@ test.for(Object.entries(faults))(
     const verdict = await underLoad({ context, cluster, pool }, async (load) => {
       await load.isServedBy(first);
       const undo = await strike(first);
-      await eventually(`it is ${state}: ${failure}`, () => {
-        const seen = statusOf(first.name);
-        return seen.state === state && seen.failure === failure;
-      });
-      await load.goesOn();
-      await undo();
+      try {
+        await eventually(`it is ${state}: ${failure}`, () => {
+          const seen = statusOf(first.name);
+          return seen.state === state && seen.failure === failure;
+        });
+        await load.goesOn();
+      } finally {
+        await undo();
+      }
       await becomes(first, 'up');
       await load.isServedBy(first);
     });
@@ -138,18 +141,13 @@ async function lag(node: LocalNode): Promise<() => unknown> {
   return () => node.setLag(0);
 }
 
-/** Its receiver is sent away, and not to come back soon. */
+/** The primary sends it away, and does not let it in again. */
 async function endStreaming(node: LocalNode): Promise<() => unknown> {
-  await node.query("ALTER SYSTEM SET wal_retrieve_retry_interval = '1h'");
-  await node.query('SELECT pg_reload_conf()');
-  // The first time, it comes back at once.
+  const admit = await addAccessRules(cluster.primary, 'host replication all 127.0.0.1/32 reject');
   await eventually('it is seen not to stream', async () => {
     const sql = 'SELECT pg_terminate_backend(pid) FROM pg_stat_replication WHERE application_name = $1';
     await cluster.primary.query(sql, [node.name]);
     return statusOf(node.name).streaming === false;
   });
-  return async () => {
-    await node.query('ALTER SYSTEM RESET wal_retrieve_retry_interval');
-    await node.query('SELECT pg_reload_conf()');
-  };
+  return admit;
 }

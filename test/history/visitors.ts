@@ -12,8 +12,10 @@ export interface VisitOptions {
   readonly sessions: number;
   readonly seed: number;
   readonly history: History;
-  /** Whether visitors still write. Once they do not, each tab stays until a replica has served it. */
+  /** Whether visitors still write. */
   readonly busy: () => boolean;
+  /** Whether each tab then stays until a replica has served it. @default true */
+  readonly untilServedByReplica?: boolean;
 }
 
 /** What all tabs of a session have in common. */
@@ -31,7 +33,8 @@ const longestThinkMs = 120;
 const longestReturnMs = 20_000;
 
 /** Sends visitors to a site, and resolves when all of them have left. */
-export async function visit({ urls, sessions, seed, history, busy }: VisitOptions): Promise<void> {
+export async function visit(options: VisitOptions): Promise<void> {
+  const { urls, sessions, seed, history, busy, untilServedByReplica = true } = options;
   const random = seededRandom(seed);
   const agent = new Agent({ keepAlive: true });
   try {
@@ -45,7 +48,12 @@ export async function visit({ urls, sessions, seed, history, busy }: VisitOption
       };
       return visitor.keys.map((key) => new Tab(visitor, key, seededRandom(random() * 2 ** 32), history));
     });
-    await Promise.all(tabs.flat().map((tab) => tab.stay(busy)));
+    await Promise.all(
+      tabs.flat().map(async (tab) => {
+        await tab.stay(busy);
+        if (untilServedByReplica) await tab.stayUntilServedByReplica();
+      }),
+    );
   } finally {
     agent.destroy();
   }
@@ -77,6 +85,9 @@ class Tab {
       }
       await this.#think();
     }
+  }
+
+  async stayUntilServedByReplica(): Promise<void> {
     const began = performance.now();
     while ((await this.#readAny()).node === 'primary') {
       if (performance.now() - began > longestReturnMs) {

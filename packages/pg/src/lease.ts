@@ -7,6 +7,7 @@ import { type LeaseJob, needsWriter } from './lease-moves.js';
 import { LeaseWriter } from './lease-writer.js';
 import type { PgNode } from './node.js';
 import { mayHaveWritten } from './plain-read.js';
+import { ReadRetries } from './read-retries.js';
 import type { RunContext } from './run-context.js';
 import { isServersAnswer, readFailure } from './sqlstate.js';
 import { type AnyResult, learnFromOwnProtocol } from './statement-call.js';
@@ -113,11 +114,11 @@ export class Lease {
 
   /** A statement on a reader, outside any transaction: it may run again elsewhere, as it has changed nothing. */
   async #read(job: LeaseJob): Promise<void> {
-    const failed = new Set<PgNode>();
     const { cluster, memory } = this.#context;
+    const retries = new ReadRetries(cluster, job.decision, job.session);
     const budget = budgetOf(job.call, cluster.settings.base);
     let lastError: unknown;
-    for (let link = await this.#reader(job, failed); ; ) {
+    for (let link = await this.#reader(job, retries); ; ) {
       const call = budget === undefined ? job.call : budget.next(performance.now());
       if (call === undefined) throw lastError;
       const { error, result } = await this.#sendToReader(link, call === job.call ? job : { ...job, call });
@@ -134,15 +135,8 @@ export class Lease {
         throw outcomeUnknown(link.node.name, error);
       }
       lastError = error;
-      failed.add(link.node);
-      if (gone) void cluster.suspect(link.node, error);
       await this.#unbind(gone ? error : undefined);
-      link = await this.#bindReader(
-        await cluster.readers.instead(job.decision, job.session, failed),
-        job,
-        failed,
-        error,
-      );
+      link = await this.#bindReader(await retries.next(link.node, error), retries);
     }
   }
 
@@ -205,45 +199,27 @@ export class Lease {
   }
 
   /** The reader that the lease holds, if it will do; else another one. */
-  async #reader(job: LeaseJob, failed: Set<PgNode>): Promise<LeaseLink> {
+  async #reader({ decision, session }: LeaseJob, retries: ReadRetries): Promise<LeaseLink> {
     const { readers } = this.#context.cluster;
     const held = this.#link;
     if (held !== undefined) {
-      if (held.lost === undefined && readers.suits(held.node, job.decision)) return held;
+      if (held.lost === undefined && readers.suits(held.node, decision)) return held;
       await this.#unbind(held.lost);
     }
-    const { decision, session } = job;
     const node = readers.now(decision, session) ?? (await readers.find(decision, session));
-    return this.#bindReader(node, job, failed, this.#context.cluster.noReader(decision));
+    if (node === undefined) throw this.#context.cluster.noReader(decision);
+    return this.#bindReader(node, retries);
   }
 
-  /**
-   * Takes a node's reader, or, while connecting fails, another's.
-   *
-   * @param error what to throw when there is none
-   */
-  async #bindReader(
-    first: PgNode | undefined,
-    { decision, session }: LeaseJob,
-    failed: Set<PgNode>,
-    error: unknown,
-  ): Promise<LeaseLink> {
-    const { cluster } = this.#context;
-    let refusal = error;
-    for (
-      let node = first;
-      node !== undefined;
-      node = await cluster.readers.instead(decision, session, failed)
-    ) {
+  /** Takes a node's reader, or, while connecting fails, another's. */
+  async #bindReader(first: PgNode, retries: ReadRetries): Promise<LeaseLink> {
+    for (let node = first; ; ) {
       try {
         return this.#bind(await checkoutReader(node), 'reader');
       } catch (refused) {
-        refusal = refused;
-        failed.add(node);
-        void cluster.suspect(node, refused);
+        node = await retries.next(node, refused);
       }
     }
-    throw refusal;
   }
 
   #checkoutWriter(): Promise<Checkout> {

@@ -8,6 +8,7 @@ export class ProbeLink {
   readonly #client: pg.Client;
   readonly #questions: Promise<ProbeQuestions>;
   #socket: { destroy(): unknown } | undefined;
+  #lastAsked: Promise<unknown> = Promise.resolve();
   #opened = false;
   #closed = false;
 
@@ -53,9 +54,11 @@ export class ProbeLink {
     return questionsFor(await this.#query<ProbeRights>(rightsQuestion));
   }
 
+  /** One question at a time: `pg` is about to give up its own queue. */
   async #query<A extends pg.QueryResultRow>(text: string): Promise<A> {
-    const { rows } = await this.#client.query<A>(text);
-    const [answer] = rows;
+    const asked = this.#lastAsked.then(() => this.#client.query<A>(text));
+    this.#lastAsked = asked.catch(() => undefined);
+    const [answer] = (await asked).rows;
     if (answer === undefined) throw new Error('A probe was answered with nothing.');
     return answer;
   }

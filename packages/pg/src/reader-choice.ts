@@ -76,23 +76,12 @@ export class ReaderChoice {
   }
 
   /**
-   * The choice after nodes have failed: whoever else is good enough, or the primary, or, as long as there is any
-   * that has not failed, one that comes back meanwhile.
+   * The choice after nodes have failed: whoever else is good enough, or the primary.
    *
-   * @returns undefined when there is none, or time is up
+   * @returns undefined when there is none just now
    */
-  async instead(
-    decision: Decision,
-    session: Session | undefined,
-    failed: ReadonlySet<PgNode>,
-  ): Promise<PgNode | undefined> {
-    const next = this.now(decision, session, failed) ?? this.#primary(failed);
-    if (next !== undefined || decision.role === 'primary') return next;
-    const untried = this.#sources.watcher.nodes.some(({ node }) => {
-      const known = this.#sources.node(node);
-      return known !== undefined && !failed.has(known);
-    });
-    return untried ? this.find(decision, session, failed) : undefined;
+  instead(decision: Decision, session: Session | undefined, failed: ReadonlySet<PgNode>): PgNode | undefined {
+    return this.now(decision, session, failed) ?? this.#primary(failed);
   }
 
   /** Whether a node whose reader a lease holds will do for another statement. */

@@ -12,6 +12,7 @@ import { fallbackReason } from './fallback-reason.js';
 import { Lease, type LeaseHooks } from './lease.js';
 import type { PgNode } from './node.js';
 import { mayHaveWritten } from './plain-read.js';
+import { ReadRetries } from './read-retries.js';
 import type { RunContext } from './run-context.js';
 import { isServersAnswer, readFailure } from './sqlstate.js';
 import { mayCommitPart } from './statement.js';
@@ -42,7 +43,7 @@ export class StatementRun {
   readonly #resolve: (result: AnyResult) => void;
   readonly #reject: (error: unknown) => void;
   readonly #onEnd: () => void;
-  #tried: Set<PgNode> | undefined;
+  #retries: ReadRetries | undefined;
   /** Why the node that was tried last could not serve. */
   #lastError: unknown;
   #counted = false;
@@ -88,7 +89,7 @@ export class StatementRun {
     found
       .then((node) => {
         if (node !== undefined) this.#readOn(node);
-        else this.fail(this.#lastError ?? this.#context.cluster.noReader(this.#decision));
+        else this.fail(this.#context.cluster.noReader(this.#decision));
       })
       .catch((failed: unknown) => this.fail(failed));
   }
@@ -153,14 +154,10 @@ export class StatementRun {
     }
   }
 
-  /** The node could not serve; whatever the reason, nothing has been changed there. */
   #readElsewhere(node: PgNode, error: unknown): void {
-    const { cluster } = this.#context;
-    if (readFailure(error) !== 'conflict') void cluster.suspect(node, error);
     this.#lastError = error;
-    this.#tried ??= new Set();
-    this.#tried.add(node);
-    this.#readOnFound(cluster.readers.instead(this.#decision, this.#session, this.#tried));
+    this.#retries ??= new ReadRetries(this.#context.cluster, this.#decision, this.#session);
+    this.#readOnFound(this.#retries.next(node, error));
   }
 
   /** The statement began as a read, and writes. */
@@ -222,6 +219,13 @@ export class StatementRun {
     const { ownProtocol, text } = this.#call;
     if (failure === 'read-only' && !again && ownProtocol === undefined && !mayCommitPart(text)) {
       checkoutWriterElsewhere(this.#context.cluster, node, error, (refused, checkout) =>
+        this.#writeOn(checkout, reason, refused, true),
+      );
+      return;
+    }
+    if (failure === 'unsent' && !again && ownProtocol === undefined) {
+      void this.#context.cluster.suspect(node, error);
+      checkoutWriter(this.#context.cluster, (refused, checkout) =>
         this.#writeOn(checkout, reason, refused, true),
       );
       return;

@@ -85,7 +85,7 @@ export class NodeMonitor {
   #description: NodeDescription;
   #timer: Timer | undefined;
   readonly #probes = new SharedTask(() => this.#probe());
-  /** When the last probe began. */
+  /** When the last probe ended. */
   #triedAt = Number.NEGATIVE_INFINITY;
   #probing = false;
   /** Whether the timer asks for the probe that begins next. */
@@ -160,7 +160,6 @@ export class NodeMonitor {
     this.#renewing = false;
     if (this.#description.state === 'down') this.#become({ state: 'connecting' });
     const began = this.#clock.now();
-    this.#triedAt = began;
     this.#probing = true;
     const abort = new AbortController();
     const timer = this.#clock.after(this.#settings.probeTimeoutMs, () => {
@@ -174,6 +173,7 @@ export class NodeMonitor {
     } finally {
       timer.clear();
       this.#probing = false;
+      this.#triedAt = this.#clock.now();
       this.#schedule(this.#pause());
     }
   }

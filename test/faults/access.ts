@@ -38,7 +38,7 @@ export async function addAccessRules(
 }
 
 /** Writes a file as the server itself, which alone may write into its folder. */
-async function writeOnServer(node: LocalNode, file: string, text: string): Promise<void> {
+export async function writeOnServer(node: LocalNode, file: string, text: string): Promise<void> {
   const lines = text.split('\n').map((line) => `('${line.replaceAll("'", "''")}')`);
   await node.query(`COPY (VALUES ${lines.join(', ')}) TO PROGRAM 'umask 077; cat > "${file}"'`);
 }

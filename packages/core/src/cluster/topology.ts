@@ -4,7 +4,7 @@ import type { NodeDescription } from './node-description.js';
 export interface Topology {
   /** The one node that may be written to; undefined: the cluster is read-only. */
   readonly primary: NodeDescription | undefined;
-  /** The replicas that may be read from. One whose last probe failed is among them only if there is no other. */
+  /** The replicas that may be read from. One whose last probe failed is among them only if no node can stand in for it. */
   readonly replicas: readonly NodeDescription[];
   /** The nodes that all say they are the primary of the newest timeline; empty when there is at most one. */
   readonly splitBrain: readonly NodeDescription[];
@@ -43,9 +43,10 @@ export function judgeTopology(previous: Topology, nodes: readonly NodeDescriptio
   const timeline = Math.max(previous.timeline, ...ours.map((node) => node.timeline ?? 0));
   const claimants = ours.filter((node) => node.role === 'primary');
   const primaries = claimants.filter((node) => (node.timeline ?? timeline) === timeline);
+  const primary = primaries.length === 1 ? primaries[0] : undefined;
   return Object.freeze({
-    primary: primaries.length === 1 ? primaries[0] : undefined,
-    replicas: Object.freeze(readable(ours)),
+    primary,
+    replicas: Object.freeze(readable(ours, primary)),
     splitBrain: Object.freeze(primaries.length > 1 ? primaries : []),
     fenced: Object.freeze(claimants.filter((node) => !primaries.includes(node))),
     systemIdentifier,
@@ -53,10 +54,13 @@ export function judgeTopology(previous: Topology, nodes: readonly NodeDescriptio
   });
 }
 
-function readable(nodes: readonly NodeDescription[]): readonly NodeDescription[] {
+function readable(
+  nodes: readonly NodeDescription[],
+  primary: NodeDescription | undefined,
+): readonly NodeDescription[] {
   const replicas = nodes.filter((node) => node.role === 'replica' && node.state === 'up');
   const sure = replicas.filter((node) => node.failures === 0);
-  return sure.length > 0 ? sure : replicas;
+  return sure.length > 0 || primary?.failures === 0 ? sure : replicas;
 }
 
 function firstIdentifier(nodes: readonly NodeDescription[]): string | undefined {

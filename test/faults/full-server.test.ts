@@ -77,7 +77,7 @@ test('a primary that is full says so in its own words, and stays the primary', a
 });
 
 test('a primary that is full, and whose probe cannot come back, is still written to over what is open', async () => {
-  const own = await openAppPool({ failureThreshold: 1 });
+  const own = await openAppPool();
   const client = await own.connect();
   await fill(cluster.primary);
   const monitor = "usename = 'app' AND application_name = 'node-replicated monitor'";

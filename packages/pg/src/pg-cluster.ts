@@ -125,15 +125,15 @@ export class PgCluster implements Cluster {
    * A statement has failed on this node in a way that a dead node would explain: it is probed at once, and with a
    * primary all nodes are, since another may have taken its place.
    *
-   * @param error what it failed with. A node that only lets no more connections in is neither dead nor another's
-   *   successor
+   * @param error what it failed with. A node that only lets no more connections in is not suspected
+   * @returns when they have been looked at
    */
-  suspect(node: PgNode, error: unknown): Promise<void> {
+  async suspect(node: PgNode, error: unknown): Promise<void> {
     const failure = nodeFailure(error);
-    if (failure === 'full' || failure === 'rejected') return Promise.resolve();
+    if (failure === 'full' || failure === 'rejected') return;
     const suspected = this.#watcher.suspect(node.name, failure === 'not-ready');
-    if (node.isPrimary) void this.#watcher.checkAll();
-    return suspected;
+    if (node.isPrimary) await this.#watcher.checkAll();
+    await suspected;
   }
 
   noPrimary(): ReplicationError {

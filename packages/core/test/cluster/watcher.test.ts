@@ -156,6 +156,25 @@ describe('another primary', () => {
     expect(splits).toEqual([{ cluster: 'main', nodes: ['a', 'b'] }]);
   });
 
+  test('is looked for on all nodes as soon as the old one is lost', async () => {
+    const { clock, nodes, watcher } = await watch();
+    await clock.pass(500);
+    nodes.a.shows = new ProbeError('unreachable');
+    nodes.b.shows = observed({ role: 'primary', position: '11', timeline: 2 });
+    await watcher.suspect('a');
+    await settled();
+    expect(watcher.topology.primary?.node).toBe('b');
+  });
+
+  test('fences the old one, which is told once', async () => {
+    const fenced = heard('primary-fenced');
+    const { clock, nodes, watcher } = await watch();
+    nodes.b.shows = observed({ role: 'primary', position: '11', timeline: 2 });
+    await clock.pass(5_000);
+    expect(watcher.topology.fenced.map(({ node }) => node)).toEqual(['a']);
+    expect(fenced).toEqual([{ cluster: 'main', node: 'a', timeline: 1, newest: 2 }]);
+  });
+
   test('of another cluster is ignored', async () => {
     const { clock, nodes, watcher } = await watch();
     nodes.b.shows = observed({ role: 'primary', systemIdentifier: 'theirs', timeline: 9 });
@@ -180,6 +199,22 @@ describe('a change of a node', () => {
     const changes = heard('node-changed');
     await clock.pass(30_000);
     expect(changes).toEqual([]);
+  });
+});
+
+describe('a node that rejects us', () => {
+  test('is told once until it has let us in again', async () => {
+    const told = heard('node-rejected');
+    const { clock, nodes } = await watch();
+    const rejection = { cluster: 'main', node: 'b', error: 'the node is rejected' };
+    nodes.b.shows = new ProbeError('rejected');
+    await clock.pass(600_000);
+    expect(told).toEqual([rejection]);
+    nodes.b.shows = observed();
+    await clock.pass(120_000);
+    nodes.b.shows = new ProbeError('rejected');
+    await clock.pass(600_000);
+    expect(told).toEqual([rejection, rejection]);
   });
 });
 
@@ -244,6 +279,46 @@ describe('waiting for an answer', () => {
     const waiting = watcher.waitFor(() => undefined, long);
     watcher.close();
     expect(await waiting).toBeUndefined();
+  });
+});
+
+describe('while somebody waits', () => {
+  test('nodes that are down are tried again and again, however long their pauses have become', async () => {
+    const { clock, nodes, watcher } = await watch();
+    nodes.a.shows = new ProbeError('unreachable');
+    await clock.pass(300_000);
+    const { probes } = nodes.a;
+    const waiting = watcher.waitFor(() => watcher.topology.primary?.node, 600_000);
+    await clock.pass(5_000);
+    expect(nodes.a.probes).toBe(probes + 10);
+    nodes.a.shows = observed({ role: 'primary', position: '10' });
+    await clock.pass(500);
+    expect(await waiting).toBe('a');
+    nodes.a.shows = new ProbeError('unreachable');
+    await clock.pass(300_000);
+    const later = nodes.a.probes;
+    await clock.pass(50_000);
+    expect(nodes.a.probes).toBeLessThanOrEqual(later + 1);
+  });
+
+  test('the first look is waited for no longer than is allowed', async () => {
+    const watcher = new ClusterWatcher({
+      cluster: 'main',
+      nodes: [{ name: 'a', prober: new FakeNode('silence') }],
+      ...{
+        probeIntervalMs: 1_000,
+        probeTimeoutMs: 500,
+        failureThreshold: 3,
+        downtimeMs: 60_000,
+        maxLagMs: 10_000,
+      },
+      hasReached,
+      clock: new VirtualClock(),
+      onTopology: () => undefined,
+    });
+    void watcher.start();
+    expect(await watcher.waitFor(() => watcher.topology.primary, 600_000, 10)).toBeUndefined();
+    watcher.close();
   });
 });
 

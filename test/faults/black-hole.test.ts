@@ -46,6 +46,19 @@ test('a request that was held up by a black hole is held up by it once: its late
   expect(gate.count(marker) - before).toBeLessThanOrEqual(10);
 });
 
+test('a black hole is found out by those who wait, long before a probe is due', async () => {
+  await using gate = await openGate(first.serverPort);
+  await using own = await openBehind(gate, { probeIntervalMs: 600_000, balance: behind });
+  await warm(own, gate);
+  gate.swallow();
+  const answered = await within(
+    20_000,
+    'the read',
+    duringGet(() => own.query(read)),
+  );
+  expect(answered.rows[0]?.port).toBe(second.serverPort);
+});
+
 test('with a single replica in a black hole, reads go to the primary', async () => {
   await using gate = await openGate(first.serverPort);
   await using own = await openAppPool({

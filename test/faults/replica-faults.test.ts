@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { CutMode, LocalNode } from '@node-replicated/local-cluster';
 import { expect, test, vi } from 'vitest';
-import { eventually, numberOn } from '../integration/stage.js';
+import { duringGet, eventually, numberOn, where } from '../integration/stage.js';
 import { addAccessRules, appUser } from './access.js';
-import { becomes, cluster, first, pool, stageFaults, statusOf } from './faults-stage.js';
+import { becomes, cluster, first, openAppPool, pool, stageFaults, statusOf } from './faults-stage.js';
 import { expectUnnoticed, underLoad } from './load.js';
 
 /** What happens to a replica, and how the pool then sees it. */
@@ -72,6 +72,31 @@ test('a replica one of whose processes crashes, which ends all of its sessions, 
   expectUnnoticed(verdict);
 });
 
+test('a replica that is shut down smartly can stop: nothing new is asked of it, and what it was asked is answered', async () => {
+  await pool.end();
+  const own = await openAppPool();
+  await eventually(
+    'it has served',
+    async () => (await duringGet(() => where(own))).port === first.serverPort,
+  );
+  const reads = `SELECT inet_server_port() AS port, pg_sleep(2)`;
+  const slow = Array.from({ length: 4 }, () => duringGet(() => own.query(reads)));
+  await eventually('it is busy', async () => (await numberOn(first, sleepers)) > 0);
+  const stopped = first.shutdown('smart');
+  let over = false;
+  const asking = (async () => {
+    while (!over) await Promise.all(Array.from({ length: 8 }, () => duringGet(() => where(own))));
+  })();
+  const ports = (await Promise.all(slow)).map(({ rows }) => rows[0]?.port);
+  expect(ports).toContain(first.serverPort);
+  await stopped.finally(() => {
+    over = true;
+  });
+  await asking;
+  await first.restart();
+  await own.end();
+});
+
 test('both replicas that are lost one after the other are replaced by the primary, and nobody notices', async (context) => {
   const verdict = await underLoad({ context, cluster, pool }, async (load) => {
     for (const replica of cluster.replicas) await replica.kill();
@@ -83,6 +108,8 @@ test('both replicas that are lost one after the other are replaced by the primar
   });
   expectUnnoticed(verdict);
 });
+
+const sleepers = "SELECT count(*) AS n FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
 
 async function kill(node: LocalNode): Promise<() => unknown> {
   await node.kill();

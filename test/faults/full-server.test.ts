@@ -77,13 +77,17 @@ test('a primary that is full says so in its own words, and stays the primary', a
 });
 
 test('a primary that is full, and whose probe cannot come back, is still written to over what is open', async () => {
-  const own = await openAppPool();
+  await using gate = await openGate(cluster.primary.serverPort);
+  const nodes = [{ name: 'primary', connectionString: appUrl(gate) }];
+  const own = await openAppPool({ nodes });
   const client = await own.connect();
   await fill(cluster.primary);
-  const monitor = "usename = 'app' AND application_name = 'node-replicated monitor'";
   await cluster.primary.query(`ALTER ROLE ${appUser} CONNECTION LIMIT 1`);
+  const monitor = "usename = 'app' AND application_name = 'node-replicated monitor'";
   await cluster.primary.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE ${monitor}`);
   await eventually('it is seen to be full', () => statusOf('primary', own).failure === 'full');
+  const before = gate.connections;
+  await eventually('it was tried many times', () => gate.connections > before + 5);
   expect(statusOf('primary', own)).toMatchObject({
     state: 'up',
     error: 'too many connections for role "app"',

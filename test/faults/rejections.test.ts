@@ -157,6 +157,29 @@ test('a password that is changed while connections are open: they go on, new one
   await own.end();
 });
 
+test('a rejection that statements and probes meet alike is reported once, and once more when it comes back', async () => {
+  const own = await openAppPool({ name: 'both', downtimeMs: 200 });
+  const events = await heard(
+    'node-rejected',
+    async () => {
+      for (let time = 0; time < 2; time += 1) {
+        await duringGet(() => where(own));
+        const admit = await addAccessRules(first, `host all ${appUser} 127.0.0.1/32 reject`);
+        await Promise.all([
+          first.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1', [appUser]),
+          ...Array.from({ length: 30 }, () => duringGet(() => where(own))),
+        ]);
+        await eventually('it is rejected', () => statusOf(first.name, own).failure === 'rejected');
+        await admit();
+        await becomes(first, 'up', own);
+      }
+    },
+    'both',
+  );
+  expect(events.map(({ node }) => node)).toEqual([first.name, first.name]);
+  await own.end();
+});
+
 test('a node that lets the pool in again is found at the slow pace, and serves', async () => {
   const admit = await addAccessRules(first, `host all ${appUser} 127.0.0.1/32 reject`);
   const own = new ReplicatedPool({

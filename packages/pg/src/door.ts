@@ -25,14 +25,11 @@ export class Door {
    * A connection was refused.
    *
    * @param until when the next one may try, in ms of the same clock
-   * @returns whether this is news
    */
-  close(error: Error, until: number): boolean {
-    const isNews = this.#refusal === undefined;
+  close(error: Error, until: number): void {
     this.#refusal = error;
     this.#opensAt = until;
     this.#tried = false;
-    return isNews;
   }
 
   /** A connection was let in, or has failed for a reason that the next one need not meet. */

@@ -57,6 +57,7 @@ export class PgNode implements Balanced, Selectable {
   #writer: SessionPool | undefined;
   /** Pools that nobody is given connections of any more, and that are in use still. */
   readonly #leaving = new Map<SessionPool, Promise<void>>();
+  #toldRejected = false;
   #busy = 0;
   #answers = 0;
   #silences = 0;
@@ -111,7 +112,9 @@ export class PgNode implements Balanced, Selectable {
     this.replayed = description.position;
     this.lagMs = description.lagMs;
     const { state, failure, failures } = description;
-    if (failure === undefined && before?.failure !== undefined) this.#door.open();
+    if (failure === 'rejected' && description.error !== undefined) this.#tellRejected(description.error);
+    if (failure === undefined && (before?.failure === 'rejected' || before?.failure === 'full'))
+      this.#letIn();
     if (state === 'down' && before?.state !== 'down') {
       if (failure === 'rejected' || failure === 'not-ready') this.#leave();
       else this.#sever();
@@ -216,11 +219,24 @@ export class PgNode implements Balanced, Selectable {
 
   #passDoor(error: Error | undefined): void {
     const failure = error === undefined ? undefined : nodeFailure(error);
-    if (error === undefined || (failure !== 'rejected' && failure !== 'full')) return this.#door.open();
+    if (error === undefined) return this.#letIn();
+    if (failure !== 'rejected' && failure !== 'full') return this.#door.open();
     const { probeIntervalMs, downtimeMs } = this.#settings;
     const pause = (failure === 'full' ? probeIntervalMs : downtimeMs) * (0.9 + 0.2 * systemClock.random());
-    const isNews = this.#door.close(error, systemClock.now() + pause);
-    if (isNews && failure === 'rejected') this.#hooks.onRejected(this.name, error);
+    this.#door.close(error, systemClock.now() + pause);
+    if (failure === 'rejected') this.#tellRejected(error);
+  }
+
+  #letIn(): void {
+    this.#door.open();
+    this.#toldRejected = false;
+  }
+
+  /** Probes and statements may meet the same rejection. */
+  #tellRejected(error: Error): void {
+    if (this.#toldRejected) return;
+    this.#toldRejected = true;
+    this.#hooks.onRejected(this.name, error);
   }
 
   /** While its readers work, notes whether anything is answered; the longer nothing is, the less often. */

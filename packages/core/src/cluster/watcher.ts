@@ -225,9 +225,6 @@ export class ClusterWatcher {
     if (primary?.node !== before.primary?.node) {
       publish('primary-changed', { cluster, from: before.primary?.node, to: primary?.node });
     }
-    if (next.failure === 'rejected' && previous.failure !== 'rejected') {
-      publish('node-rejected', { cluster, node: next.node, error: next.error?.message ?? '' });
-    }
     for (const { node, timeline } of fenced) {
       if (before.fenced.some((former) => former.node === node)) continue;
       publish('primary-fenced', { cluster, node, timeline, newest: this.#topology.timeline });

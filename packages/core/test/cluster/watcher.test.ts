@@ -202,22 +202,6 @@ describe('a change of a node', () => {
   });
 });
 
-describe('a node that rejects us', () => {
-  test('is told once until it has let us in again', async () => {
-    const told = heard('node-rejected');
-    const { clock, nodes } = await watch();
-    const rejection = { cluster: 'main', node: 'b', error: 'the node is rejected' };
-    nodes.b.shows = new ProbeError('rejected');
-    await clock.pass(600_000);
-    expect(told).toEqual([rejection]);
-    nodes.b.shows = observed();
-    await clock.pass(120_000);
-    nodes.b.shows = new ProbeError('rejected');
-    await clock.pass(600_000);
-    expect(told).toEqual([rejection, rejection]);
-  });
-});
-
 describe('looking again', () => {
   test('probes a node that was not seen a moment ago, and no other', async () => {
     const { clock, nodes, watcher } = await watch();

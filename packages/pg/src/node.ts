@@ -55,8 +55,8 @@ export class PgNode implements Balanced, Selectable {
   #isPrimary = false;
   #reader: SessionPool | undefined;
   #writer: SessionPool | undefined;
-  /** Pools that nobody is given connections of any more, and that are in use still. */
-  readonly #leaving = new Map<SessionPool, Promise<void>>();
+  /** Pools that nobody takes a connection from any more, until the last one has come back. */
+  readonly #retired = new Set<SessionPool>();
   #toldRejected = false;
   #busy = 0;
   #answers = 0;
@@ -116,7 +116,7 @@ export class PgNode implements Balanced, Selectable {
     if (failure === undefined && (before?.failure === 'rejected' || before?.failure === 'full'))
       this.#letIn();
     if (state === 'down' && before?.state !== 'down') {
-      if (failure === 'rejected' || failure === 'not-ready') this.#leave();
+      if (failure === 'rejected' || failure === 'not-ready') this.#letGo();
       else this.#sever();
     } else if (
       failure === 'no-answer' &&
@@ -147,7 +147,8 @@ export class PgNode implements Balanced, Selectable {
 
   /** The pools that exist. */
   get pools(): readonly pg.Pool[] {
-    return [this.#reader?.pool, this.#writer?.pool].filter((pool) => pool !== undefined);
+    const all = [this.#reader, this.#writer, ...this.#retired];
+    return all.filter((pool) => pool !== undefined).map(({ pool }) => pool);
   }
 
   /** The node is no longer the primary: nobody writes there any more. */
@@ -171,7 +172,6 @@ export class PgNode implements Balanced, Selectable {
     this.prober.close();
     this.#listening?.clear();
     await Promise.all(this.pools.map((pool) => (pool.ending ? undefined : pool.end())));
-    await Promise.all(this.#leaving.values());
   }
 
   async #askShown(ms: number): Promise<Position | undefined> {
@@ -185,7 +185,7 @@ export class PgNode implements Balanced, Selectable {
 
   #sever(): void {
     const error = this.#noAnswer();
-    for (const pool of [this.#reader, this.#writer, ...this.#leaving.keys()]) pool?.sever(error);
+    for (const pool of [this.#reader, this.#writer, ...this.#retired]) pool?.sever(error);
   }
 
   /** Cuts the connections whose statements can run elsewhere: those outside a transaction. */
@@ -200,7 +200,8 @@ export class PgNode implements Balanced, Selectable {
     return new Error(`Connection terminated: ${this.name} does not answer.`);
   }
 
-  #leave(): void {
+  /** It takes nobody new: what is under way goes on, and its connections are closed after that. */
+  #letGo(): void {
     const error = this.#description?.error ?? this.#noAnswer();
     const pools = [this.#reader, this.#writer];
     this.#reader = undefined;
@@ -210,10 +211,9 @@ export class PgNode implements Balanced, Selectable {
 
   async #retire(pool: SessionPool | undefined, error: Error): Promise<void> {
     if (pool === undefined) return;
-    const ended = pool.retire(error);
-    this.#leaving.set(pool, ended);
-    await ended;
-    this.#leaving.delete(pool);
+    this.#retired.add(pool);
+    await pool.retire(error);
+    this.#retired.delete(pool);
     this.#hooks.onPoolGone(pool.pool);
   }
 

@@ -116,7 +116,7 @@ export class StatementRun {
       }
       sendStatement(client, call, (failed, result) => {
         node.busy -= 1;
-        node.streaming.delete(client);
+        if (call.ownProtocol !== undefined) node.streaming.delete(client);
         finishUse(client, release, failed, () => this.#reportDirty(node));
         if (failed === undefined && result !== undefined) this.#readDone(node, onPrimary, result);
         else this.#readFailed(node, onPrimary, failed);
@@ -154,6 +154,7 @@ export class StatementRun {
     }
   }
 
+  /** The node could not serve; whatever the reason, nothing has been changed there. */
   #readElsewhere(node: PgNode, error: unknown): void {
     this.#lastError = error;
     this.#retries ??= new ReadRetries(this.#context.cluster, this.#decision, this.#session);
@@ -223,6 +224,7 @@ export class StatementRun {
       );
       return;
     }
+    // Its connection was gone before it was handed over.
     if (failure === 'unsent' && !again && ownProtocol === undefined) {
       void this.#context.cluster.suspect(node, error);
       checkoutWriter(this.#context.cluster, (refused, checkout) =>

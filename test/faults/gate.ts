@@ -14,8 +14,11 @@ export interface Gate extends AsyncDisposable {
   release(): void;
 }
 
-/** @param port where the server listens */
-export async function openGate(port: number): Promise<Gate> {
+/**
+ * @param port where the server listens
+ * @param trap a text from which on it swallows everything
+ */
+export async function openGate(port: number, trap?: string): Promise<Gate> {
   const links = new Set<{ readonly near: Socket; readonly far: Socket }>();
   const heard: string[] = [];
   let connections = 0;
@@ -27,6 +30,7 @@ export async function openGate(port: number): Promise<Gate> {
     links.add(link);
     near.on('data', (chunk) => {
       heard.push(chunk.toString('latin1'));
+      if (trap !== undefined && chunk.includes(trap)) swallows = true;
       if (!swallows) far.write(chunk);
     });
     far.on('data', (chunk) => {

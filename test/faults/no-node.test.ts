@@ -1,10 +1,12 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
+import { onReplicationEvent } from '@node-replicated/core';
 import { ReplicatedPool, type ReplicatedPoolOptions } from '@node-replicated/pg';
 import { afterEach, expect, test } from 'vitest';
 import { duringGet, eventually, failureOf, within } from '../integration/stage.js';
 import { appUrl } from './access.js';
 import { becomes, cluster, openAppPool, stageFaults } from './faults-stage.js';
+import { openGate } from './gate.js';
 
 stageFaults();
 
@@ -42,6 +44,16 @@ test.each(['refuse', 'reset', 'blackhole'] as const)(
   },
 );
 
+test('a pool whose only node lets it in and then falls silent rejects within connectionTimeoutMillis', async () => {
+  await using gate = await openGate(cluster.primary.serverPort, 'pg_has_role');
+  const nodes = [{ name: 'primary', connectionString: appUrl(gate) }];
+  await using own = new ReplicatedPool({ ...patient, nodes });
+  const asked = [duringGet(() => own.query('SELECT 1')), own.query('SELECT 1')];
+  for (const error of await within(20_000, 'both', Promise.all(asked.map(failureOf)))) {
+    expect(error.message).toContain('primary is connecting (it has not answered yet)');
+  }
+});
+
 test('a pool whose nodes are all lost rejects, and names each of them and why', async () => {
   await using own = await openAppPool({ connectionTimeoutMillis: 300 });
   await duringGet(() => own.query('SELECT 1'));
@@ -57,6 +69,7 @@ test('a statement that waits while no node can be reached is answered when one c
   for (const node of cluster.nodes) await node.cut('refuse');
   // Nobody would look again for a long time, if nobody waited.
   await using own = new ReplicatedPool({
+    name: 'waiting',
     nodes: addresses(),
     failoverWaitMs: 20_000,
     probeIntervalMs: 20_000,
@@ -64,7 +77,11 @@ test('a statement that waits while no node can be reached is answered when one c
   });
   const read = duringGet(() => own.query('SELECT 1 AS one'));
   const write = own.query('SELECT 2 AS two');
-  await eventually('all are down', () => own.status().nodes.every(({ state }) => state === 'down'));
+  let losses = 0;
+  const stop = onReplicationEvent('node-changed', ({ cluster: name, node, to }) => {
+    if (name === 'waiting' && node === 'primary' && to === 'down') losses += 1;
+  });
+  await eventually('it was tried again and again', () => losses >= 4).finally(stop);
   for (const node of cluster.nodes) await node.heal();
   expect((await read).rows).toEqual([{ one: 1 }]);
   expect((await write).rows).toEqual([{ two: 2 }]);

@@ -1,5 +1,6 @@
-import type { Observation, Position, Prober } from '@node-replicated/core/cluster';
+import type { NodeFailure, Observation, Position, Prober } from '@node-replicated/core/cluster';
 import type pg from 'pg';
+import { nodeFailure, plainError } from './node-failure.js';
 import { ProbeLink } from './probe-link.js';
 
 /** Looks at a PostgreSQL server over one connection of its own, apart from the application's statements. */
@@ -23,7 +24,7 @@ export class PgProber implements Prober {
     } catch (error) {
       link.close();
       if (this.#link === link) this.#link = undefined;
-      throw error;
+      throw plainError(error);
     }
   }
 
@@ -58,8 +59,12 @@ export class PgProber implements Prober {
     return this.#askFor(ms, (link) => link.replayed());
   }
 
-  isRefusal(error: Error): boolean {
-    return 'code' in error && (error.code === 'ECONNREFUSED' || error.code === 'ENOENT');
+  failureOf(error: unknown): NodeFailure {
+    return nodeFailure(error);
+  }
+
+  renew(): void {
+    this.close();
   }
 
   close(): void {

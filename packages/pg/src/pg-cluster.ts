@@ -7,6 +7,7 @@ import {
   requiresPosition,
 } from '@node-replicated/core/adapter';
 import {
+  type Clock,
   ClusterEvents,
   ClusterWatcher,
   createBalancer,
@@ -21,6 +22,7 @@ import type pg from 'pg';
 import { hasReached } from './lsn.js';
 import { PgNode } from './node.js';
 import { NodeDiscovery } from './node-discovery.js';
+import { nodeFailure } from './node-failure.js';
 import type { NodeSettings } from './node-options.js';
 import type { PoolSettings } from './options.js';
 import type { PoolEvents } from './pool-events.js';
@@ -90,7 +92,6 @@ export class PgCluster implements Cluster {
       replicas: () => this.#replicas,
       primary: () => this.#primary ?? this.#node(this.#watcher.topology.splitBrain[0]),
       waitMs: (decision) => waitMsOf(this, decision),
-      node: (name) => this.#nodes.get(name),
       lookAround: () => this.#lookAround(),
     });
     this.#position = new SharedTask(() => this.#askWritten());
@@ -104,6 +105,11 @@ export class PgCluster implements Cluster {
     } else if (this.#nodes.size === 1) [this.#presumed] = this.#nodes.values();
     this.#unregister = registerCluster(this);
     void this.#watcher.start(this.#discovery?.start());
+  }
+
+  /** The clock that everything here waits by. */
+  get clock(): Clock {
+    return this.#world.clock;
   }
 
   /** The nodes of the cluster, by their names. */
@@ -183,7 +189,8 @@ export class PgCluster implements Cluster {
    */
   async waitForPrimary(): Promise<PgNode> {
     if (this.#primary === undefined && this.#watcher.settled) this.#lookAround();
-    const primary = await this.#watcher.waitFor(() => this.#primary, this.settings.waitMs);
+    const { waitMs, connectMs = Number.POSITIVE_INFINITY } = this.settings;
+    const primary = await this.#watcher.waitFor(() => this.#primary, waitMs, connectMs);
     if (primary !== undefined) return primary;
     throw this.noPrimary();
   }
@@ -196,9 +203,19 @@ export class PgCluster implements Cluster {
     void this.#watcher.checkAll();
   }
 
-  /** A statement has failed on this node in a way that a dead node would explain: it is probed at once. */
-  suspect(node: PgNode): Promise<void> {
-    return this.#watcher.suspect(node.name);
+  /**
+   * A statement has failed on this node in a way that a dead node would explain: it is probed at once, and with a
+   * primary all nodes are, since another may have taken its place.
+   *
+   * @param error what it failed with. A node that only lets no more connections in is not suspected
+   * @returns when they have been looked at
+   */
+  async suspect(node: PgNode, error: unknown): Promise<void> {
+    const failure = nodeFailure(error);
+    if (failure === 'full' || failure === 'rejected') return;
+    const suspected = this.#watcher.suspect(node.name, failure === 'not-ready');
+    if (node.isPrimary) await this.#watcher.checkAll();
+    await suspected;
   }
 
   /** A read that was meant for a replica has run on the primary. */
@@ -294,6 +311,9 @@ export class PgCluster implements Cluster {
       onPoolGone: (pool) => this.#poolEvents.forget(pool),
       world: this.#world,
       onOverloaded: (node) => this.events.publish('overloaded', { cluster: this.name, node }),
+      onSilence: (name) => this.#watcher.doubt(name),
+      onRejected: (name, error) =>
+        this.events.publish('node-rejected', { cluster: this.name, node: name, error: error.message }),
       onReplayed: (name, position, tookMs) => this.#watcher.noteReplayed(name, position, tookMs),
     });
     this.#nodes.set(node.name, node);
@@ -336,7 +356,10 @@ export class PgCluster implements Cluster {
   #reasons(): string {
     if (this.#nodes.size === 0) return this.#discovery?.error?.message ?? 'none of its nodes is known yet.';
     return this.#watcher.nodes
-      .map(({ node, state, role, error }) => `${node} is ${state} (${error?.message ?? role})`)
+      .map(({ node, state, role, error }) => {
+        const reason = error?.message ?? (state === 'connecting' ? 'it has not answered yet' : role);
+        return `${node} is ${state} (${reason})`;
+      })
       .join('; ');
   }
 }

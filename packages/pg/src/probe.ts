@@ -1,5 +1,6 @@
-import type { Observation, Position, Prober, Timer } from '@node-replicated/core/cluster';
+import type { NodeFailure, Observation, Position, Prober, Timer } from '@node-replicated/core/cluster';
 import type pg from 'pg';
+import { nodeFailure, plainError } from './node-failure.js';
 import { ProbeLink } from './probe-link.js';
 import type { World } from './world.js';
 
@@ -26,7 +27,7 @@ export class PgProber implements Prober {
     } catch (error) {
       link.close();
       if (this.#link === link) this.#link = undefined;
-      throw error;
+      throw plainError(error);
     }
   }
 
@@ -61,8 +62,12 @@ export class PgProber implements Prober {
     return this.#askFor(ms, (link) => link.replayed());
   }
 
-  isRefusal(error: Error): boolean {
-    return 'code' in error && (error.code === 'ECONNREFUSED' || error.code === 'ENOENT');
+  failureOf(error: unknown): NodeFailure {
+    return nodeFailure(error);
+  }
+
+  renew(): void {
+    this.close();
   }
 
   close(): void {

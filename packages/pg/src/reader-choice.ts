@@ -21,7 +21,6 @@ export interface ReaderSources {
   primary(): PgNode | undefined;
   /** For how many ms a read waits for any node that can serve it. */
   waitMs(decision: Decision): number;
-  node(name: string): PgNode | undefined;
   /** Somebody waits for a node that can serve. */
   lookAround(): void;
 }
@@ -79,39 +78,12 @@ export class ReaderChoice {
   }
 
   /**
-   * The choice after nodes have failed: whoever else is good enough, or the primary, or, as long as there is any
-   * that has not failed, one that comes back meanwhile.
+   * The choice after nodes have failed: whoever else is good enough, or the primary.
    *
-   * @returns undefined when there is none, or time is up
+   * @returns undefined when there is none just now
    */
-  async instead(
-    decision: Decision,
-    session: Session | undefined,
-    failed: ReadonlySet<PgNode>,
-  ): Promise<PgNode | undefined> {
-    const next = this.now(decision, session, failed) ?? this.#primary(failed);
-    if (next !== undefined) return next;
-    const untried = this.#sources.watcher.nodes.some(({ node }) => {
-      const known = this.#sources.node(node);
-      return known !== undefined && !failed.has(known);
-    });
-    if (!untried) return undefined;
-    return decision.role === 'primary' ? this.#nextPrimary(failed) : this.find(decision, session, failed);
-  }
-
-  /**
-   * The successor of a primary that has failed. If it turns out that it only failed a statement, there is none; and
-   * one that comes back as the primary is not asked again, as the statement itself may be what it cannot bear.
-   */
-  async #nextPrimary(failed: ReadonlySet<PgNode>): Promise<PgNode | undefined> {
-    const { watcher, settings } = this.#sources;
-    await Promise.all([...failed].map(({ name }) => watcher.suspect(name)));
-    const look = (): { readonly primary: PgNode } | undefined => {
-      const primary = this.#sources.primary();
-      return primary && { primary };
-    };
-    const found = await watcher.waitFor(look, settings.waitMs);
-    return found === undefined || failed.has(found.primary) ? undefined : found.primary;
+  instead(decision: Decision, session: Session | undefined, failed: ReadonlySet<PgNode>): PgNode | undefined {
+    return this.now(decision, session, failed) ?? this.#primary(failed);
   }
 
   /** Whether a read that waits for a reader of the primary had better choose anew. */
@@ -141,9 +113,11 @@ export class ReaderChoice {
     session: Session | undefined,
     without?: Without,
   ): Promise<PgNode | undefined> {
-    const { watcher } = this.#sources;
+    const { watcher, clock, settings } = this.#sources;
+    const { connectMs = Number.POSITIVE_INFINITY } = settings;
+    const deadline = clock.now() + connectMs;
     if (!watcher.settled) {
-      const found = await watcher.waitFor(() => this.now(decision, session, without), 0);
+      const found = await watcher.waitFor(() => this.now(decision, session, without), 0, connectMs);
       if (found !== undefined) return found;
     }
     const found = (await this.#awaitCaughtUp(decision, session, without)) ?? this.#primary(without);
@@ -151,7 +125,7 @@ export class ReaderChoice {
     const ms = this.#sources.waitMs(decision);
     if (ms > 0) this.#sources.lookAround();
     const look = (): PgNode | undefined => this.now(decision, session, without) ?? this.#primary(without);
-    return watcher.waitFor(look, ms);
+    return watcher.waitFor(look, ms, deadline - clock.now());
   }
 
   async #awaitCaughtUp(

@@ -10,6 +10,8 @@ const hooks: NodeHooks = {
   onPoolGone: () => undefined,
   onReplayed: () => undefined,
   onOverloaded: () => undefined,
+  onSilence: () => undefined,
+  onRejected: () => undefined,
 };
 
 /** A node that nobody has connected to, so that it cannot answer. */
@@ -38,6 +40,7 @@ function seen(observedAt: number): Parameters<PgNode['observe']>[0] {
     observedAt,
     failures: 0,
     error: undefined,
+    failure: undefined,
   };
 }
 

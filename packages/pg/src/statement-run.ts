@@ -110,7 +110,8 @@ export class StatementRun {
           this.#read();
           return;
         }
-        const call = this.#budget === undefined ? this.#call : this.#budget.next(this.#context.cluster.clock.now());
+        const call =
+          this.#budget === undefined ? this.#call : this.#budget.next(this.#context.cluster.clock.now());
         if (call === undefined) {
           node.busy -= 1;
           release();

@@ -44,12 +44,23 @@ vi.mock('../../src/probe.js', async (original) => {
   };
 });
 
+vi.mock('../../src/read-retries.js', async (original) => {
+  const actual = await original<typeof import('../../src/read-retries.js')>();
+  return {
+    ReadRetries: class extends actual.ReadRetries {
+      override next(...given: Parameters<typeof actual.ReadRetries.prototype.next>) {
+        return broken.what === 'no second try' ? Promise.reject(given[1]) : super.next(...given);
+      }
+    },
+  };
+});
+
 vi.mock('../../src/reader-choice.js', async (original) => {
   const actual = await original<typeof import('../../src/reader-choice.js')>();
   return {
     ReaderChoice: class extends actual.ReaderChoice {
-      override instead(...given: Parameters<typeof actual.ReaderChoice.prototype.instead>) {
-        return broken.what === 'no second try' ? Promise.resolve(undefined) : super.instead(...given);
+      override suits(...given: Parameters<typeof actual.ReaderChoice.prototype.suits>) {
+        return broken.what === 'chosen once' || super.suits(...given);
       }
     },
   };
@@ -130,6 +141,15 @@ vi.mock('../../../core/dist/pin.js', async (original) => {
   };
 });
 
+vi.mock('../../../core/dist/pin-cookie.js', async (original) => {
+  const actual = await original<typeof import('../../../core/src/pin-cookie.js')>();
+  return {
+    ...actual,
+    seenCookie: (...[cookie]: Parameters<typeof actual.seenCookie>) =>
+      broken.what === 'one cookie' ? cookie : actual.seenCookie(cookie),
+  };
+});
+
 vi.mock('../../../core/dist/pin-lineages.js', async (original) => {
   const actual = await original<typeof import('../../../core/src/pin-lineages.js')>();
   return {
@@ -154,6 +174,7 @@ vi.mock('../../../core/dist/signer.js', async (original) => {
 });
 
 const seen: Promised = 'a client sees what it wrote, and with monotonic reads what it has seen';
+const kept: Promised = "an answer to a read takes no write's pin away";
 const held: Promised = 'a pin holds for its time, and no longer';
 
 const sabotages: readonly { readonly what: string; readonly how: string; readonly breaks: Promised }[] = [
@@ -165,6 +186,8 @@ const sabotages: readonly { readonly what: string; readonly how: string; readonl
   { what: 'unknown as clock', how: 'a write of unknown position holds no longer than others', breaks: held },
   { what: 'future times', how: 'times in the future are believed', breaks: held },
   { what: 'overtaken tabs', how: 'tokens that a process made for other tabs are forgotten', breaks: seen },
+  { what: 'chosen once', how: 'a replica that restarts while a read waits for it is kept', breaks: seen },
+  { what: 'one cookie', how: 'what was only read has no cookie of its own', breaks: kept },
   { what: 'pins move back', how: 'the position that comes last is kept', breaks: 'a pin never moves back' },
   {
     what: 'unsigned cookies',

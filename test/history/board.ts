@@ -33,6 +33,11 @@ export interface Database {
   readonly primary: { query<R extends object>(text: string): Promise<{ readonly rows: R[] }> };
 }
 
+interface HttpError extends Error {
+  readonly code?: string;
+  readonly statusCode?: number;
+}
+
 interface Site extends AsyncDisposable {
   readonly url: string;
 }
@@ -45,8 +50,8 @@ export async function makeTable(cluster: Database): Promise<void> {
 }
 
 /** What the primary holds. */
-export async function finalState(cluster: Database): Promise<readonly StoredVersion[]> {
-  const { rows } = await cluster.primary.query<StoredVersion>(
+export async function finalState({ primary }: Database): Promise<readonly StoredVersion[]> {
+  const { rows } = await primary.query<StoredVersion>(
     'SELECT key, n AS value, count(*)::int AS copies FROM item GROUP BY key, n',
   );
   return rows;
@@ -76,8 +81,8 @@ async function serveExpress(pool: ReplicatedPool, options: ReplicationOptions): 
     await insert(pool, req.body as Item);
     res.status(201).json(page(0, req.replication.nodes));
   });
-  app.use((error: Error, _req: express.Request, res: express.Response, _next: express.NextFunction) => {
-    res.status(500).send(String(error));
+  app.use((error: HttpError, _req: express.Request, res: express.Response, _next: express.NextFunction) => {
+    res.status(error.statusCode ?? 500).send(`${error.code} ${error}`);
   });
   const server = createServer(app);
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));

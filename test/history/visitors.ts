@@ -14,8 +14,10 @@ export interface VisitOptions {
   readonly history: History;
   /** How likely it is that a visitor who looks around looks at what the first of them writes. @default 0 */
   readonly curiosity?: number;
-  /** Whether visitors still write. Once they do not, each tab stays until a replica has served it. */
+  /** Whether visitors still write. */
   readonly busy: () => boolean;
+  /** Whether each tab then stays until a replica has served it. @default true */
+  readonly untilServedByReplica?: boolean;
 }
 
 /** What all tabs of a session have in common. */
@@ -36,14 +38,8 @@ const longestThinkMs = 120;
 const longestReturnMs = 20_000;
 
 /** Sends visitors to a site, and resolves when all of them have left. */
-export async function visit({
-  urls,
-  sessions,
-  seed,
-  history,
-  curiosity = 0,
-  busy,
-}: VisitOptions): Promise<void> {
+export async function visit(options: VisitOptions): Promise<void> {
+  const { urls, sessions, seed, history, curiosity = 0, busy, untilServedByReplica = true } = options;
   const random = seededRandom(seed);
   const agent = new Agent({ keepAlive: true });
   try {
@@ -64,6 +60,7 @@ export async function visit({
         // Answers to requests that brought nothing cannot be told to be one client's (docs/consistency.md, "What is not").
         await both[0]?.arrive();
         await Promise.all(both.map((tab) => tab.stay(busy)));
+        if (untilServedByReplica) await Promise.all(both.map((tab) => tab.stayUntilServedByReplica()));
       }),
     );
   } finally {
@@ -111,6 +108,9 @@ class Tab {
       }
       await this.#think();
     }
+  }
+
+  async stayUntilServedByReplica(): Promise<void> {
     const began = performance.now();
     while ((await this.#readAny()).node === 'primary') {
       if (performance.now() - began > longestReturnMs) {

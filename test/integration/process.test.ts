@@ -65,6 +65,20 @@ describe('a process', () => {
     expect(status).toBe(0);
   });
 
+  it.each(['refuse', 'blackhole'] as const)(
+    'ends by itself after end() with a replica that cannot be reached (%s)',
+    async (mode) => {
+      const [replica] = cluster.replicas;
+      await replica?.cut(mode);
+      try {
+        const code = `${start} await pool.query('SELECT 1'); await ${get}; await pool.end();`;
+        expect(await run(code)).toEqual({ status: 0, output: '' });
+      } finally {
+        await replica?.heal();
+      }
+    },
+  );
+
   function run(code: string): Promise<{ status: number | null; output: string }> {
     const imports =
       "import { fromPatroni, ReplicatedPool } from '@node-replicated/pg'; import { runWithReplication } from '@node-replicated/core';";

@@ -18,6 +18,8 @@ export class ClusterEvents {
     'node-changed': new Set(),
     'primary-changed': new Set(),
     'read-only-changed': new Set(),
+    'node-rejected': new Set(),
+    'primary-fenced': new Set(),
     'split-brain': new Set(),
     'nodes-changed': new Set(),
     'discovery-failed': new Set(),

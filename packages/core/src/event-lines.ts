@@ -40,6 +40,18 @@ export const eventLines: { readonly [N in CountedEventName]: LineMaker<N> } = {
     readOnly
       ? line('error', `cluster ${cluster} has no primary: nothing can be written`, { readOnly })
       : line('info', `cluster ${cluster} can be written to again`, { readOnly }),
+  'node-rejected': ({ node, error }) => ({
+    ...line('error', `${node} lets nobody of this configuration in: ${error}`, { node }),
+    about: node,
+  }),
+  'primary-fenced': ({ node, timeline, newest }) => ({
+    ...line(
+      'error',
+      `${node} says that it is the primary, but a promotion has left its timeline behind: nothing is written there`,
+      { node, timeline, newest },
+    ),
+    about: node,
+  }),
   'split-brain': ({ cluster, nodes }) =>
     line(
       'error',

@@ -49,6 +49,19 @@ export interface ReplicationEvents {
   };
   /** From now on the cluster has no primary, so nothing can be written; or it has one again. */
   'read-only-changed': { readonly cluster: string; readonly readOnly: boolean };
+  /**
+   * A node lets nobody of the pool's configuration in: a password, a right or a certificate is wrong. Told once
+   * until it has let somebody in again.
+   */
+  'node-rejected': { readonly cluster: string; readonly node: string; readonly error: string };
+  /** A node says that it is the primary, on a timeline that a promotion has left behind: it is not written to. */
+  'primary-fenced': {
+    readonly cluster: string;
+    readonly node: string;
+    readonly timeline: number | undefined;
+    /** The newest timeline that was seen. */
+    readonly newest: number;
+  };
   /** Two nodes say that they are the primary on one timeline. */
   'split-brain': { readonly cluster: string; readonly nodes: readonly string[] };
 }
@@ -104,6 +117,8 @@ export const eventOrigins: {
   'node-changed': 'cluster',
   'primary-changed': 'cluster',
   'read-only-changed': 'cluster',
+  'node-rejected': 'cluster',
+  'primary-fenced': 'cluster',
   'split-brain': 'cluster',
   'nodes-changed': 'cluster',
   'discovery-failed': 'cluster',

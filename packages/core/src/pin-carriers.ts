@@ -1,7 +1,7 @@
 import { hasReachedOf } from './cluster-registry.js';
 import { publish } from './events.js';
 import type { ReplicationConfig } from './options.js';
-import { type Pin, unitePins } from './pin.js';
+import { notAfter, type Pin, unitePins } from './pin.js';
 import { seenCookie, tokensInCookies } from './pin-cookie.js';
 import { decodePin, encodePin } from './pin-token.js';
 
@@ -46,7 +46,8 @@ function carry(
 ): CarriedPin | undefined {
   const said = readToken(token, config, now);
   if (said === undefined) return carried;
-  const pin = unite(said, config.lineages.furthest(token)) ?? said;
+  const furthest = config.lineages.furthest(token);
+  const pin = furthest === undefined ? said : unitePins(said, notAfter(furthest, now), hasReachedOf);
   if (carried === undefined) return { tokens: [token], pin };
   return { tokens: [...carried.tokens, token], pin: unitePins(carried.pin, pin, hasReachedOf) };
 }

@@ -1,4 +1,4 @@
-import { anyCluster, clusterNamePattern, lastMoved, type Pin, pinText } from './pin.js';
+import { anyCluster, clusterNamePattern, lastMoved, notAfter, type Pin, pinText } from './pin.js';
 import type { PinMark, PinTimes } from './pin-mark.js';
 import { positionPattern } from './position.js';
 import type { Signer } from './signer.js';
@@ -19,7 +19,7 @@ export function encodePin(pin: Pin, signer: Signer): string {
  * Reads a token that a client sent. It is not trusted before its signature is verified, and a time in the
  * future counts as now.
  *
- * @param now ms since the epoch
+ * @param now ms since the epoch; a clock may give fractions, which no token can say
  * @returns the pin, or why there is none
  */
 export function decodePin(token: string, signer: Signer, times: PinTimes, now: number): Pin | PinFault {
@@ -30,9 +30,8 @@ export function decodePin(token: string, signer: Signer, times: PinTimes, now: n
   if (!signer.verify(token.slice(0, -signature.length - 1), signature)) return 'signature';
   const marks = readMarks(list);
   if (marks === undefined) return 'malformed';
-  const at = Math.min(Number.parseInt(wrote, 36), now);
-  const seenAt = Math.min(Number.parseInt(saw, 36), now);
-  const pin = seenAt > at ? { at, seenAt, marks } : { at, marks };
+  const said = { at: Number.parseInt(wrote, 36), seenAt: Number.parseInt(saw, 36), marks };
+  const pin = notAfter(said, now);
   return now - lastMoved(pin) >= times.maxAgeMs ? 'expired' : pin;
 }
 

@@ -77,6 +77,13 @@ function joinedMarks(
   return all;
 }
 
+/** A pin whose times are not in the future: clocks of servers differ, and jump. */
+export function notAfter({ at, seenAt = at, marks }: Pin, now: number): Pin {
+  const latest = Math.floor(now);
+  const [wrote, moved] = [Math.min(at, latest), Math.min(seenAt, latest)];
+  return moved > wrote ? { at: wrote, seenAt: moved, marks } : { at: wrote, marks };
+}
+
 /** When a pin last moved, in ms since the epoch: it expires by this. */
 export function lastMoved({ at, seenAt = 0 }: Pin): number {
   return Math.max(at, seenAt);

@@ -48,6 +48,18 @@ describe('the line of an event', () => {
     ['read-only-changed', {}, 'error', 'cluster main has no primary: nothing can be written'],
     ['read-only-changed', { readOnly: false }, 'info', 'cluster main can be written to again'],
     [
+      'node-rejected',
+      {},
+      'error',
+      'replica-1 lets nobody of this configuration in: password authentication failed',
+    ],
+    [
+      'primary-fenced',
+      {},
+      'error',
+      'primary says that it is the primary, but a promotion has left its timeline behind: nothing is written there',
+    ],
+    [
       'split-brain',
       {},
       'error',

@@ -71,6 +71,17 @@ describe('two tabs whose responses overtake each other', () => {
     expect([slow, bob].map((kept) => asked(config, kept))).toEqual(['9', '3']);
   });
 
+  test('are not held for longer because the clock of the process was wrong for a while', async () => {
+    let now = noon + 3_600_000;
+    const config = configWith({ ...settings, now: () => now });
+    const kept = await answered(post(config, ''), '1');
+    now = noon;
+    expect(aRequest({ config, facts: { headers: { cookie: kept } } }).decide('main')).toMatchObject({
+      role: 'replica',
+      position: '1',
+    });
+  });
+
   test('leave other clients alone', async () => {
     const config = configWith(settings);
     const ann = await answered(post(config, ''), '1');

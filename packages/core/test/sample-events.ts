@@ -28,6 +28,8 @@ export const sampleEvents: ReplicationEvents = {
   overloaded: { cluster: 'main', node: 'a' },
   'primary-changed': { cluster: 'main', from: 'a', to: 'b' },
   'read-only-changed': { cluster: 'main', readOnly: true },
+  'node-rejected': { cluster: 'main', node: 'replica-1', error: 'password authentication failed' },
+  'primary-fenced': { cluster: 'main', node: 'primary', timeline: 1, newest: 2 },
   'split-brain': { cluster: 'main', nodes: ['a', 'b'] },
   'nodes-changed': { cluster: 'main', added: ['c'], removed: ['a'] },
   'discovery-failed': { cluster: 'main', error: 'no answer' },

@@ -55,7 +55,7 @@ export function checkoutWriterElsewhere(
   done: Done,
 ): void {
   cluster
-    .suspect(former)
+    .suspect(former, error)
     .then(() => cluster.waitForPrimary())
     .then((node) => (node === former ? done(error) : takeWriter(cluster, node, former, done)), done);
 }
@@ -71,7 +71,7 @@ function takeWriter(cluster: PgCluster, node: PgNode, former: PgNode | undefined
     const isFinal = former !== undefined || (node === cluster.presumed && !isNotPrimary(error));
     if (isFinal || !isNotTaken(error)) return done(error);
     cluster
-      .suspect(node)
+      .suspect(node, error)
       .then(() => cluster.waitForPrimary())
       .then((next) => takeWriter(cluster, next, node, done), done);
   });

@@ -88,6 +88,7 @@ export class LeaseLink {
   sendOwnProtocol({ config, callback }: StatementCall): void {
     this.#quiet = false;
     this.#ownProtocol = true;
+    this.node.streaming.add(this.client);
     sendTo(this.client, config, undefined, callback);
   }
 
@@ -141,6 +142,7 @@ export class LeaseLink {
     this.#unanswered = 0;
     this.#ownProtocol = false;
     this.#overdue = false;
+    this.node.streaming.delete(this.client);
   };
 
   readonly #onLost = (error: Error): void => {

@@ -1,9 +1,11 @@
+import type { ReplicationError } from '@node-replicated/core';
 import type { Reason } from '@node-replicated/core/adapter';
 import { commitsNothing, runDurably, streamDurably } from './durable-run.js';
 import type { LeaseLink } from './lease-link.js';
 import { isUncertain, type LeaseJob } from './lease-moves.js';
 import type { PgCluster } from './pg-cluster.js';
 import { readFailure } from './sqlstate.js';
+import { explainToOwnProtocol } from './statement-call.js';
 import { outcomeUnknown } from './statement-errors.js';
 import { traceStatement } from './statement-trace.js';
 import type { WriteTracker } from './write-tracker.js';
@@ -24,6 +26,7 @@ export class LeaseWriter {
     if (this.#isRefused(link, job)) return;
     const mayWrite = this.#note(job);
     if (call.ownProtocol !== undefined) {
+      explainToOwnProtocol(call, (error) => this.#explain(link, error, mayWrite && isUncertain(link, call)));
       link.sendOwnProtocol(call);
       this.#trace(link, job);
       return;
@@ -73,9 +76,9 @@ export class LeaseWriter {
   }
 
   /** What the caller is told of a failure; whether the node is still the primary is looked at meanwhile. */
-  #explain({ node }: LeaseLink, error: unknown, uncertain: boolean): unknown {
+  #explain<E>({ node }: LeaseLink, error: E, uncertain: boolean): E | ReplicationError {
     const failure = readFailure(error);
-    if (failure === 'lost' || failure === 'read-only') void this.#cluster.suspect(node);
+    if (failure === 'lost' || failure === 'read-only') void this.#cluster.suspect(node, error);
     return failure === 'lost' && uncertain ? outcomeUnknown(node.name, error) : error;
   }
 

@@ -8,12 +8,13 @@ import { LeaseWriter } from './lease-writer.js';
 import type { PgNode } from './node.js';
 import { mayHaveWritten } from './plain-read.js';
 import { isOverload } from './primary-reads.js';
+import { ReadRetries } from './read-retries.js';
 import type { RunContext } from './run-context.js';
 import { isServersAnswer, readFailure } from './sqlstate.js';
-import { staleRead } from './stale-read.js';
 import { type AnyResult, learnFromOwnProtocol } from './statement-call.js';
 import { hintInTransaction, outcomeUnknown, writeInReplicaScope } from './statement-errors.js';
 import { traceStatement } from './statement-trace.js';
+import { budgetOf } from './time-budget.js';
 import { WriteTracker } from './write-tracker.js';
 
 /** Told when a lease takes a real connection, when it gives it back, and when it has ended. */
@@ -114,10 +115,14 @@ export class Lease {
 
   /** A statement on a reader, outside any transaction: it may run again elsewhere, as it has changed nothing. */
   async #read(job: LeaseJob): Promise<void> {
-    const failed = new Set<PgNode>();
     const { cluster, memory } = this.#context;
-    for (let link = await this.#reader(job, failed); ; ) {
-      const { error, result } = await this.#sendToReader(link, job);
+    const retries = new ReadRetries(cluster, job.decision, job.session);
+    const budget = budgetOf(job.call, cluster.settings.base);
+    let lastError: unknown;
+    for (let link = await this.#reader(job, retries); ; ) {
+      const call = budget === undefined ? job.call : budget.next(cluster.clock.now());
+      if (call === undefined) throw lastError;
+      const { error, result } = await this.#sendToReader(link, call === job.call ? job : { ...job, call });
       if (error === undefined) return this.#succeed(link, job, result);
       const failure = readFailure(error);
       if (failure === 'read-only') memory.learnWrite(job.call.text);
@@ -130,22 +135,17 @@ export class Lease {
       if (failure === 'lost' && link.onPrimary && !link.node.provenReadOnly) {
         throw outcomeUnknown(link.node.name, error);
       }
-      failed.add(link.node);
-      if (gone) void cluster.suspect(link.node);
+      lastError = error;
       await this.#unbind(gone ? error : undefined);
-      link = await this.#bindReader(
-        await cluster.readers.instead(job.decision, job.session, failed),
-        job,
-        failed,
-        error,
-      );
+      const next = await retries.next(link.node, error, failure !== 'unsent');
+      link = await this.#bindReader(next, job, retries);
     }
   }
 
   async #continueTransaction(link: LeaseLink, job: LeaseJob): Promise<void> {
     const { error, result } = await this.#sendToReader(link, job);
     if (error === undefined) return this.#succeed(link, job, result);
-    if (readFailure(error) === 'lost') void this.#context.cluster.suspect(link.node);
+    if (readFailure(error) === 'lost') void this.#context.cluster.suspect(link.node, error);
     job.reject(hintInTransaction(error));
     await link.whenQuiet();
   }
@@ -201,60 +201,33 @@ export class Lease {
   }
 
   /** The reader that the lease holds, if it will do; else another one. */
-  async #reader(job: LeaseJob, failed: Set<PgNode>): Promise<LeaseLink> {
-    const { readers } = this.#context.cluster;
+  async #reader(job: LeaseJob, retries: ReadRetries): Promise<LeaseLink> {
     const held = this.#link;
     if (held !== undefined) {
-      if (held.lost === undefined && readers.suits(held.node, job.decision)) return held;
+      if (held.lost === undefined && this.#context.cluster.readers.suits(held.node, job.decision))
+        return held;
       await this.#unbind(held.lost);
     }
-    return this.#bindReader(await this.#chooseReader(job, failed), job, failed, undefined);
+    return this.#bindReader(await retries.choose(), job, retries);
   }
 
-  async #chooseReader(job: LeaseJob, failed: ReadonlySet<PgNode>): Promise<PgNode | undefined> {
-    const { cluster } = this.#context;
-    const { decision, session } = job;
-    const without = failed.size > 0 ? failed : undefined;
-    const node =
-      cluster.readers.now(decision, session, without) ??
-      (await cluster.readers.find(decision, session, without));
-    if (node !== undefined) return node;
-    const stale = staleRead(cluster, decision, session, without);
-    if (stale !== undefined) job.decision = stale.decision;
-    return stale?.node;
-  }
-
-  /**
-   * Takes a node's reader, or, while connecting fails, another's.
-   *
-   * @param error what to throw when there is none. @default that there is none
-   */
-  async #bindReader(
-    first: PgNode | undefined,
-    job: LeaseJob,
-    failed: Set<PgNode>,
-    error: unknown,
-  ): Promise<LeaseLink> {
-    const { cluster } = this.#context;
-    const { readers } = cluster;
-    const { session } = job;
-    let refusal = error;
-    for (let node = first; node !== undefined; ) {
-      const asked: PgNode = node;
-      const hasBetter = (): boolean => readers.hasBetter(asked, job.decision, session, failed);
+  /** Takes a node's reader, or, while connecting fails, another's. */
+  async #bindReader(first: PgNode, job: LeaseJob, retries: ReadRetries): Promise<LeaseLink> {
+    for (let node = first; ; ) {
+      const asked = node;
+      let refusal: unknown;
       try {
-        const checkout = await checkoutReader(asked, hasBetter);
-        if (checkout !== undefined) return this.#bind(checkout, 'reader');
-        node = await this.#chooseReader(job, failed);
-      } catch (refused) {
-        if (isOverload(refused)) throw refused;
-        refusal = refused;
-        failed.add(asked);
-        void cluster.suspect(asked);
-        node = await readers.instead(job.decision, session, failed);
+        const checkout = await checkoutReader(asked, () => retries.hasBetter(asked));
+        if (checkout !== undefined) {
+          job.decision = retries.decision;
+          return this.#bind(checkout, 'reader');
+        }
+      } catch (error) {
+        if (isOverload(error)) throw error;
+        refusal = error;
       }
+      node = await (refusal === undefined ? retries.choose() : retries.next(asked, refusal, false));
     }
-    throw refusal ?? cluster.noReader(job.decision);
   }
 
   #checkoutWriter(): Promise<Checkout> {

@@ -10,6 +10,7 @@ import {
 } from '@node-replicated/core/cluster';
 import type pg from 'pg';
 import { hasReached } from './lsn.js';
+import { NodeDoor } from './node-door.js';
 import type { NodeSettings } from './node-options.js';
 import type { PoolSettings } from './options.js';
 import { PrimaryReads } from './primary-reads.js';
@@ -17,6 +18,8 @@ import type { PrimaryReadsSettings } from './primary-reads-options.js';
 import { PgProber } from './probe.js';
 import { SessionPool, type Taken } from './session-pool.js';
 import { proveReader, proveWriter, readerConfig } from './session-proof.js';
+import { Silence } from './silence.js';
+import type { World } from './world.js';
 
 /** What a node needs from its pool. */
 export interface NodeHooks {
@@ -29,6 +32,11 @@ export interface NodeHooks {
   readonly onOverloaded: (node: string) => void;
   /** A look that took so many ms has shown how far a node has replayed. */
   readonly onReplayed: (node: string, position: Position, tookMs: number) => void;
+  /** Its readers have been asked something, and nothing has been answered for a while. */
+  readonly onSilence: (node: string) => void;
+  /** It lets nobody in. Told once until it has let somebody in again. */
+  readonly onRejected: (node: string, error: Error) => void;
+  readonly world: World;
 }
 
 /** One database server and its two pools. */
@@ -43,8 +51,8 @@ export class PgNode implements Balanced, Selectable {
   readonly zone: string | undefined;
   readonly capacity: number;
   backSince: number | undefined;
-  /** Statements and leases that its readers are working on. */
-  busy = 0;
+  /** Connections whose statement cannot run again elsewhere, because its rows go straight to the user. */
+  readonly streaming: WeakSet<pg.ClientBase> = new WeakSet<pg.ClientBase>();
   /** Whether its readers' sessions proved to be read-only; false where a pooler drops the setting. */
   provenReadOnly = true;
 
@@ -52,6 +60,8 @@ export class PgNode implements Balanced, Selectable {
   readonly #writerConfig: pg.PoolConfig;
   readonly #primaryReadsSettings: PrimaryReadsSettings;
   readonly #hooks: NodeHooks;
+  readonly #door: NodeDoor;
+  readonly #silence: Silence;
   readonly #shown: SharedTask<Position | undefined>;
   #looking: Promise<void> | undefined;
   #silent = false;
@@ -74,12 +84,24 @@ export class PgNode implements Balanced, Selectable {
     this.weight = weight;
     this.zone = zone;
     this.capacity = config.max || 10;
-    this.prober = new PgProber(config);
+    this.prober = new PgProber(config, hooks.world);
     this.#config = config;
     this.#writerConfig = ownClientConfig(config, address);
     this.#primaryReadsSettings = settings.primaryReads;
     this.#hooks = hooks;
+    const { clock } = hooks.world;
+    this.#door = new NodeDoor(settings, clock, (error) => hooks.onRejected(name, error));
+    this.#silence = new Silence(settings, clock, () => hooks.onSilence(name));
     this.#shown = new SharedTask(() => this.#askShown(settings.probeTimeoutMs));
+  }
+
+  /** Statements and leases that its readers are working on. */
+  get busy(): number {
+    return this.#silence.busy;
+  }
+
+  set busy(value: number) {
+    this.#silence.busy = value;
   }
 
   /** How long it takes to answer a probe, on an average. */
@@ -110,29 +132,32 @@ export class PgNode implements Balanced, Selectable {
   }
 
   /**
-   * Takes over what was seen of the node. When it stops to answer its probes, what it was asked is asked elsewhere,
-   * or fails. Where nobody has ever listened, each attempt to connect fails by itself.
+   * Takes over what was seen of the node.
+   *
+   * When it stops to answer, what it was asked is asked elsewhere, or fails; while that is only feared, what can be
+   * asked elsewhere is. When it only lets nobody in any more, what it was asked goes on. Where nobody has ever
+   * listened, each attempt to connect fails by itself.
    *
    * @returns whether it was not known yet that it does not answer
    */
   observe(description: NodeDescription): boolean {
-    if (description === this.#description) return false;
-    const { observedAt, error } = description;
-    if (observedAt !== this.#description?.observedAt) this.#silent = false;
-    const neverThere = observedAt === undefined && error !== undefined && this.prober.isRefusal(error);
-    const answered = this.#description?.state !== 'down' && !neverThere;
+    const before = this.#description;
+    if (description === before) return false;
     this.#description = description;
-    this.replayed = description.position;
-    this.lagMs = description.lagMs;
-    const { roundTripMs } = description;
-    if (roundTripMs !== undefined && observedAt !== undefined && observedAt !== this.#latency?.at) {
-      this.#latency = averageLatency(this.#latency, roundTripMs, observedAt);
+    this.#take(description, before);
+    const { state, role, failure, failures, error, observedAt } = description;
+    if (failure === 'rejected' && error !== undefined) this.#door.reject(error);
+    const wasShut = before?.failure === 'rejected' || before?.failure === 'full';
+    if (failure === undefined && wasShut) this.#door.letIn();
+    if (state === 'down' && before?.state !== 'down') {
+      if (failure === 'rejected' || failure === 'not-ready') this.#letGo();
+      else if (observedAt !== undefined || failure !== 'unreachable') this.#sever();
+    } else if (failure === 'no-answer' && failures === 1 && role === 'replica' && !this.#readable) {
+      this.#severFree();
     }
-    if (description.state === 'connecting') return false;
-    const isDown = description.state === 'down';
-    if (isDown && answered) this.#sever();
-    const isNews = isDown && !this.#isDown;
-    this.#isDown = isDown;
+    if (state === 'connecting') return false;
+    const isNews = state === 'down' && !this.#isDown;
+    this.#isDown = state === 'down';
     return isNews;
   }
 
@@ -234,7 +259,9 @@ export class PgNode implements Balanced, Selectable {
 
   async close(): Promise<void> {
     this.prober.close();
-    await Promise.all(this.pools.map((pool) => (pool.ending ? undefined : pool.end())));
+    this.#silence.close();
+    const ended = this.pools.map((pool) => (pool.ending ? undefined : pool.end()));
+    await Promise.all([...ended, ...this.#retired.values()]);
   }
 
   async #askShown(ms: number): Promise<Position | undefined> {
@@ -246,13 +273,14 @@ export class PgNode implements Balanced, Selectable {
 
   async #askReplayed(ms: number): Promise<void> {
     const before = this.#description;
-    const asked = performance.now();
+    const { clock } = this.#hooks.world;
+    const asked = clock.now();
     const position = await this.prober.replayedPosition(ms);
     // Whatever was seen meanwhile is as new as this.
     if (this.#description !== before) return;
     this.#silent = position === undefined;
     this.#advance(position, before);
-    if (position !== undefined) this.#hooks.onReplayed(this.name, position, performance.now() - asked);
+    if (position !== undefined) this.#hooks.onReplayed(this.name, position, clock.now() - asked);
   }
 
   /** Takes over how far the node has come, unless it was described anew meanwhile: it may have gone back. */
@@ -260,6 +288,16 @@ export class PgNode implements Balanced, Selectable {
     const isNews =
       position !== undefined && this.replayed !== undefined && hasReached(position, this.replayed);
     if (isNews && this.#description === before) this.replayed = position;
+  }
+
+  #take(description: NodeDescription, before: NodeDescription | undefined): void {
+    const { observedAt, position, lagMs, roundTripMs } = description;
+    if (observedAt !== before?.observedAt) this.#silent = false;
+    this.replayed = position;
+    this.lagMs = lagMs;
+    if (roundTripMs !== undefined && observedAt !== undefined && observedAt !== this.#latency?.at) {
+      this.#latency = averageLatency(this.#latency, roundTripMs, observedAt);
+    }
   }
 
   #retire(pool: SessionPool | undefined, error: Error): Promise<void> {
@@ -278,8 +316,29 @@ export class PgNode implements Balanced, Selectable {
   }
 
   #sever(): void {
-    const error = new Error(`Connection terminated: ${this.name} does not answer.`);
+    const error = this.#noAnswer();
     for (const pool of [this.#reader, this.#writer, ...this.#retired.keys()]) pool?.sever(error);
+  }
+
+  /** Cuts the connections whose statements can run elsewhere: those outside a transaction. */
+  #severFree(): void {
+    this.#reader?.sever(this.#noAnswer(), (client) => {
+      const status = client.getTransactionStatus();
+      return (status === 'I' || status === null) && !this.streaming.has(client);
+    });
+  }
+
+  #noAnswer(): Error {
+    return new Error(`Connection terminated: ${this.name} does not answer.`);
+  }
+
+  /** It takes nobody new: what is under way goes on, and its connections are closed after that. */
+  #letGo(): void {
+    const error = this.#description?.error ?? this.#noAnswer();
+    const pools = [this.#reader, this.#writer];
+    this.#reader = undefined;
+    this.#writer = undefined;
+    for (const pool of pools) void this.#retire(pool, error);
   }
 
   #openReader(): SessionPool {
@@ -293,7 +352,9 @@ export class PgNode implements Balanced, Selectable {
 
   #openPrimaryReads(pool: pg.Pool): PrimaryReads {
     const limits = { ...this.#primaryReadsSettings, max: this.#readerMax(pool) };
-    return new PrimaryReads(this.name, limits, () => this.#hooks.onOverloaded(this.name));
+    return new PrimaryReads(this.name, limits, this.#hooks.world.clock, () =>
+      this.#hooks.onOverloaded(this.name),
+    );
   }
 
   #readerMax(pool: pg.Pool): number {
@@ -302,7 +363,7 @@ export class PgNode implements Balanced, Selectable {
   }
 
   #open(config: pg.PoolConfig, proof: ConstructorParameters<typeof SessionPool>[1]): SessionPool {
-    const opened = new SessionPool(config, proof);
+    const opened = new SessionPool(config, proof, this.#door);
     this.#hooks.onPool(opened.pool);
     return opened;
   }

@@ -95,6 +95,8 @@ export interface PoolSettings extends MonitorSettings, DiscoverySettings {
   readonly maxLagMs: number;
   /** For how many ms a statement waits for a node: no longer than it may wait for a connection. */
   readonly waitMs: number;
+  /** For how many ms it waits at most, with the first look at every node; undefined: as long as that takes. */
+  readonly connectMs: number | undefined;
   readonly waitForReplicaMs: number;
   readonly logger: Logger | undefined;
   readonly staleIfError: boolean;
@@ -171,6 +173,7 @@ export function resolvePoolOptions(options: ReplicatedPoolOptions = {}): PoolSet
     ...durations,
     failureThreshold,
     waitMs: Math.min(failoverWaitMs, base.connectionTimeoutMillis || failoverWaitMs),
+    connectMs: base.connectionTimeoutMillis || undefined,
     waitForReplicaMs,
     staleIfError,
     primaryReads: resolvePrimaryReads(primaryReads, base.connectionTimeoutMillis),

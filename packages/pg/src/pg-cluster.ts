@@ -7,6 +7,7 @@ import {
   requiresPosition,
 } from '@node-replicated/core/adapter';
 import {
+  type Clock,
   ClusterEvents,
   ClusterWatcher,
   createBalancer,
@@ -15,19 +16,20 @@ import {
   type NodeDescription,
   type Position,
   SharedTask,
-  systemClock,
   type Topology,
 } from '@node-replicated/core/cluster';
 import type pg from 'pg';
 import { hasReached } from './lsn.js';
 import { PgNode } from './node.js';
 import { NodeDiscovery } from './node-discovery.js';
+import { nodeFailure } from './node-failure.js';
 import type { NodeSettings } from './node-options.js';
 import type { PoolSettings } from './options.js';
 import type { PoolEvents } from './pool-events.js';
 import { ReaderChoice } from './reader-choice.js';
 import { waitMsOf } from './stale-read.js';
 import { noStatements, type StatementCounts } from './statement-counts.js';
+import { realWorld, type World } from './world.js';
 
 /** The pause, in ms, between two looks for a primary on behalf of those who do not wait for it. */
 const seekPauseMs = 1_000;
@@ -51,6 +53,7 @@ export class PgCluster implements Cluster {
   readonly #position: SharedTask<Position | undefined>;
   readonly #unregister: () => void;
   readonly #log: EventLog | undefined;
+  readonly #world: World;
   #primary: PgNode | undefined;
   #presumed: PgNode | undefined;
   #replicas: readonly PgNode[] = [];
@@ -59,30 +62,36 @@ export class PgCluster implements Cluster {
   #soughtAt = Number.NEGATIVE_INFINITY;
   #closing: Promise<unknown>[] = [];
 
-  constructor(settings: PoolSettings, poolEvents: PoolEvents) {
+  constructor(settings: PoolSettings, poolEvents: PoolEvents, world: World = realWorld) {
+    const { clock } = world;
+    this.#world = world;
     this.name = settings.name;
     this.settings = settings;
     this.#poolEvents = poolEvents;
-    const balance = createBalancer(settings.balance, { ...settings, ...systemClock });
+    const balance = createBalancer(settings.balance, {
+      ...settings,
+      now: () => clock.now(),
+      random: () => clock.random(),
+    });
     const { logger } = settings;
-    this.#log = logger && new EventLog(logger, settings.name, this.events, systemClock);
+    this.#log = logger && new EventLog(logger, settings.name, this.events, clock);
     this.#watcher = new ClusterWatcher({
       ...settings,
       cluster: settings.name,
       events: this.events,
       nodes: settings.nodes.map((node) => this.#make(node)),
       hasReached,
-      clock: systemClock,
+      clock,
       onTopology: (topology) => this.#follow(topology),
     });
     this.readers = new ReaderChoice({
       watcher: this.#watcher,
       balance,
+      clock,
       settings,
       replicas: () => this.#replicas,
       primary: () => this.#primary ?? this.#node(this.#watcher.topology.splitBrain[0]),
       waitMs: (decision) => waitMsOf(this, decision),
-      node: (name) => this.#nodes.get(name),
       lookAround: () => this.#lookAround(),
     });
     this.#position = new SharedTask(() => this.#askWritten());
@@ -96,6 +105,11 @@ export class PgCluster implements Cluster {
     } else if (this.#nodes.size === 1) [this.#presumed] = this.#nodes.values();
     this.#unregister = registerCluster(this);
     void this.#watcher.start(this.#discovery?.start());
+  }
+
+  /** The clock that everything here waits by. */
+  get clock(): Clock {
+    return this.#world.clock;
   }
 
   /** The nodes of the cluster, by their names. */
@@ -155,7 +169,7 @@ export class PgCluster implements Cluster {
 
   /** For how many ms there has been no primary. */
   get goneMs(): number {
-    return this.#goneSince === undefined ? 0 : systemClock.now() - this.#goneSince;
+    return this.#goneSince === undefined ? 0 : this.#world.clock.now() - this.#goneSince;
   }
 
   /** The primary's position, at or after every commit that has returned by now: asked once for all who wait. */
@@ -175,22 +189,33 @@ export class PgCluster implements Cluster {
    */
   async waitForPrimary(): Promise<PgNode> {
     if (this.#primary === undefined && this.#watcher.settled) this.#lookAround();
-    const primary = await this.#watcher.waitFor(() => this.#primary, this.settings.waitMs);
+    const { waitMs, connectMs = Number.POSITIVE_INFINITY } = this.settings;
+    const primary = await this.#watcher.waitFor(() => this.#primary, waitMs, connectMs);
     if (primary !== undefined) return primary;
     throw this.noPrimary();
   }
 
   /** Probes all nodes, unless that has happened a moment ago: also one that is down, which is tried seldom. */
   seekPrimary(): void {
-    const now = systemClock.now();
+    const now = this.#world.clock.now();
     if (now - this.#soughtAt < seekPauseMs) return;
     this.#soughtAt = now;
     void this.#watcher.checkAll();
   }
 
-  /** A statement has failed on this node in a way that a dead node would explain: it is probed at once. */
-  suspect(node: PgNode): Promise<void> {
-    return this.#watcher.suspect(node.name);
+  /**
+   * A statement has failed on this node in a way that a dead node would explain: it is probed at once, and with a
+   * primary all nodes are, since another may have taken its place.
+   *
+   * @param error what it failed with. A node that only lets no more connections in is not suspected
+   * @returns when they have been looked at
+   */
+  async suspect(node: PgNode, error: unknown): Promise<void> {
+    const failure = nodeFailure(error);
+    if (failure === 'full' || failure === 'rejected') return;
+    const suspected = this.#watcher.suspect(node.name, failure === 'not-ready');
+    if (node.isPrimary) await this.#watcher.checkAll();
+    await suspected;
   }
 
   /** A read that was meant for a replica has run on the primary. */
@@ -252,12 +277,12 @@ export class PgCluster implements Cluster {
   #follow(topology: Topology): void {
     const former = this.#primary;
     this.#primary = this.#node(topology.primary);
-    this.#goneSince = this.#primary === undefined ? (this.#goneSince ?? systemClock.now()) : undefined;
+    this.#goneSince = this.#primary === undefined ? (this.#goneSince ?? this.#world.clock.now()) : undefined;
     const replicas = this.#toNodes(topology.replicas);
     // As long as these are the same, so is the list: what a balancer has worked out for it holds.
     if (!isSameList(replicas, this.#replicas)) this.#replicas = replicas;
     let lost = former !== undefined && this.#primary === undefined;
-    const now = this.#watcher.settled ? systemClock.now() : undefined;
+    const now = this.#watcher.settled ? this.#world.clock.now() : undefined;
     for (const description of this.#watcher.nodes) {
       const node = this.#node(description);
       if (node === undefined) continue;
@@ -284,7 +309,11 @@ export class PgCluster implements Cluster {
       newestTimeline: () => this.#watcher.topology.timeline,
       onPool: (pool) => this.#poolEvents.relay(pool),
       onPoolGone: (pool) => this.#poolEvents.forget(pool),
+      world: this.#world,
       onOverloaded: (node) => this.events.publish('overloaded', { cluster: this.name, node }),
+      onSilence: (name) => this.#watcher.doubt(name),
+      onRejected: (name, error) =>
+        this.events.publish('node-rejected', { cluster: this.name, node: name, error: error.message }),
       onReplayed: (name, position, tookMs) => this.#watcher.noteReplayed(name, position, tookMs),
     });
     this.#nodes.set(node.name, node);
@@ -327,7 +356,10 @@ export class PgCluster implements Cluster {
   #reasons(): string {
     if (this.#nodes.size === 0) return this.#discovery?.error?.message ?? 'none of its nodes is known yet.';
     return this.#watcher.nodes
-      .map(({ node, state, role, error }) => `${node} is ${state} (${error?.message ?? role})`)
+      .map(({ node, state, role, error }) => {
+        const reason = error?.message ?? (state === 'connecting' ? 'it has not answered yet' : role);
+        return `${node} is ${state} (${reason})`;
+      })
       .join('; ');
   }
 }

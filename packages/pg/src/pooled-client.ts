@@ -3,6 +3,13 @@ import type pg from 'pg';
 
 export type ClientClass = new (config?: pg.ClientConfig) => pg.Client;
 
+/** Who is asked before a new connection is opened, and told what came of it. */
+export interface Doorkeeper {
+  /** The error with which it has to fail without having been tried. */
+  refusal(): Error | undefined;
+  onTried(error: Error | undefined): void;
+}
+
 /** Who takes the statements that a client is given while it is lent. */
 export interface Borrower {
   query(config: unknown, values: unknown, callback: unknown): unknown;
@@ -20,23 +27,40 @@ interface PooledClient {
 /**
  * The class of a pool's clients.
  *
- * Its socket belongs to no request: otherwise every event of the connection would run in the scope of the request
- * that happened to open it.
+ * It connects only if it may, and its socket belongs to no request: otherwise every event of the connection would
+ * run in the scope of the request that happened to open it.
  *
  * @param Base `pg.Client`, or the application's own
+ * @param onOpen called with each client that begins to connect
  */
-export function pooledClass(Base: ClientClass, onOpen: (client: pg.Client) => void): ClientClass {
+export function pooledClass(
+  Base: ClientClass,
+  doorkeeper: Doorkeeper,
+  onOpen: (client: pg.Client) => void,
+): ClientClass {
   const Pooled = class extends Base implements PooledClient {
     [borrower]: Borrower | undefined;
 
     override connect(): Promise<pg.Client>;
     override connect(callback: (error: Error) => void): void;
     override connect(callback?: (error: Error) => void): Promise<pg.Client> | void {
-      onOpen(this);
+      const refusal = doorkeeper.refusal();
+      if (refusal === undefined) onOpen(this);
       return runInScope(undefined, () => {
-        if (callback !== undefined) return super.connect(callback);
-        return super.connect().then(() => this);
+        if (callback === undefined) return refusal === undefined ? this.#open() : Promise.reject(refusal);
+        if (refusal !== undefined) return process.nextTick(callback, refusal);
+        super.connect((error: Error | null) => {
+          doorkeeper.onTried(error ?? undefined);
+          Reflect.apply(callback, undefined, [error]);
+        });
       });
+    }
+
+    async #open(): Promise<pg.Client> {
+      const [outcome] = await Promise.allSettled([super.connect()]);
+      doorkeeper.onTried(outcome.status === 'rejected' ? outcome.reason : undefined);
+      if (outcome.status === 'rejected') throw outcome.reason;
+      return this;
     }
 
     [send](config: unknown, values: unknown, callback: unknown): unknown {

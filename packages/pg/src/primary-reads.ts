@@ -1,5 +1,5 @@
 import { ReplicationError } from '@node-replicated/core';
-import { Bulkhead, type BulkheadLimits, systemClock } from '@node-replicated/core/cluster';
+import { Bulkhead, type BulkheadLimits, type Clock } from '@node-replicated/core/cluster';
 import type { SessionPool, Taken } from './session-pool.js';
 
 /** The reads on a primary, so many at a time that its writers stay fast. */
@@ -9,11 +9,11 @@ export class PrimaryReads {
   readonly #onRefused: () => void;
   readonly #bulkhead: Bulkhead;
 
-  constructor(node: string, limits: BulkheadLimits, onRefused: () => void) {
+  constructor(node: string, limits: BulkheadLimits, clock: Clock, onRefused: () => void) {
     this.#onRefused = onRefused;
     this.#node = node;
     this.#limits = limits;
-    this.#bulkhead = new Bulkhead(limits, systemClock);
+    this.#bulkhead = new Bulkhead(limits, clock);
   }
 
   /** How many reads wait. */

@@ -1,6 +1,6 @@
 import { Socket } from 'node:net';
 import type { Observation, Position } from '@node-replicated/core/cluster';
-import pg from 'pg';
+import type pg from 'pg';
 import { setRef } from './connection-use.js';
 import { atLsn, parseLsn } from './lsn.js';
 import { ownTypes } from './own-types.js';
@@ -17,9 +17,6 @@ import {
   type WrittenAnswer,
 } from './probe-question.js';
 
-/** As it was loaded: who replaces it later, to see or to fail an application's connections, does not mean this one. */
-const { connect } = pg.Client.prototype;
-
 /** One connection of a prober. It is closed by destroying its socket: a frozen server would never say goodbye. */
 export class ProbeLink {
   readonly #client: pg.Client;
@@ -32,10 +29,13 @@ export class ProbeLink {
   #closed = false;
   #newestTimeline = 0;
 
-  /** @param onLost called when the connection was there and ends, unless it was closed here */
-  constructor(config: pg.ClientConfig, onLost: () => void) {
+  /**
+   * @param onLost called when the connection was there and ends, unless it was closed here
+   * @param Client makes the connection
+   */
+  constructor(config: pg.ClientConfig, onLost: () => void, Client: typeof pg.Client) {
     const makeStream = config.stream ?? (() => new Socket());
-    this.#client = new pg.Client({
+    this.#client = new Client({
       ...config,
       password: config.password,
       stream: () => {
@@ -82,7 +82,7 @@ export class ProbeLink {
   }
 
   async #open(): Promise<ProbeQuestions> {
-    await Reflect.apply(connect, this.#client, []);
+    await this.#client.connect();
     this.#opened = true;
     setRef(this.#client, 'unref');
     return this.#learnRights();

@@ -35,6 +35,8 @@ const logSizes = `pg_size_bytes(current_setting('wal_segment_size'))::text AS fi
 const writtenTimeline = `('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::int::text`;
 
 /**
+ * A standby that receives from nobody has no row of a receiver; one that the session may not look at is empty.
+ *
  * A standby's timeline is the newest of what it receives, what it must at least replay, and its last restart point,
  * as far as the session may know them.
  */
@@ -71,7 +73,8 @@ export function questionsFor({
          CASE WHEN pg_is_in_recovery() THEN greatest(${timelines.join(', ')})::text
               ELSE ${writtenTimeline} END AS timeline,
          CASE WHEN pg_is_in_recovery()
-              THEN (SELECT status FROM pg_stat_wal_receiver) = 'streaming' END::text AS streaming`,
+              THEN EXISTS (SELECT FROM pg_stat_wal_receiver)
+                   AND (SELECT status FROM pg_stat_wal_receiver) = 'streaming' END::text AS streaming`,
     written: `
   SELECT ${logSizes},
          ${identifier} AS system,

@@ -1,15 +1,19 @@
-import type { Observation, Position, Prober } from '@node-replicated/core/cluster';
+import type { NodeFailure, Observation, Position, Prober, Timer } from '@node-replicated/core/cluster';
 import type pg from 'pg';
+import { nodeFailure, plainError } from './node-failure.js';
 import { ProbeLink } from './probe-link.js';
+import type { World } from './world.js';
 
 /** Looks at a PostgreSQL server over one connection of its own, apart from the application's statements. */
 export class PgProber implements Prober {
   /** Called when the connection to the node ends by itself. */
   onLost: (() => void) | undefined;
   readonly #config: pg.ClientConfig;
+  readonly #world: World;
   #link: ProbeLink | undefined;
 
-  constructor(config: pg.ClientConfig) {
+  constructor(config: pg.ClientConfig, world: World) {
+    this.#world = world;
     this.#config = { ...config, password: config.password, application_name: 'node-replicated monitor' };
   }
 
@@ -23,7 +27,7 @@ export class PgProber implements Prober {
     } catch (error) {
       link.close();
       if (this.#link === link) this.#link = undefined;
-      throw error;
+      throw plainError(error);
     }
   }
 
@@ -58,8 +62,12 @@ export class PgProber implements Prober {
     return this.#askFor(ms, (link) => link.replayed());
   }
 
-  isRefusal(error: Error): boolean {
-    return 'code' in error && (error.code === 'ECONNREFUSED' || error.code === 'ENOENT');
+  failureOf(error: unknown): NodeFailure {
+    return nodeFailure(error);
+  }
+
+  renew(): void {
+    this.close();
   }
 
   close(): void {
@@ -68,11 +76,12 @@ export class PgProber implements Prober {
   }
 
   #open(): ProbeLink {
-    const link = new ProbeLink(this.#config, () => {
+    const onLost = (): void => {
       if (this.#link !== link) return;
       this.#link = undefined;
       this.onLost?.();
-    });
+    };
+    const link = new ProbeLink(this.#config, onLost, this.#world.ProbeClient);
     this.#link = link;
     return link;
   }
@@ -80,17 +89,16 @@ export class PgProber implements Prober {
   async #askFor<T>(ms: number, ask: (link: ProbeLink) => Promise<T | undefined>): Promise<T | undefined> {
     const link = this.#link;
     if (link === undefined) return undefined;
-    let timer: NodeJS.Timeout | undefined;
+    let timer: Timer | undefined;
     const late = new Promise<undefined>((resolve) => {
-      // This process may have been too busy to read an answer that has come in time: that is read first.
-      timer = setTimeout(() => setImmediate(resolve, undefined), ms);
+      timer = this.#world.clock.after(ms, () => resolve(undefined), true);
     });
     try {
       return await Promise.race([ask(link), late]);
     } catch {
       return undefined;
     } finally {
-      clearTimeout(timer);
+      timer?.clear();
     }
   }
 }

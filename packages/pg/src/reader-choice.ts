@@ -1,7 +1,7 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { type Decision, requiresPosition, type Session } from '@node-replicated/core/adapter';
 import {
   type Balancer,
+  type Clock,
   type ClusterWatcher,
   type Position,
   selectReplicas,
@@ -14,13 +14,13 @@ import type { PoolSettings } from './options.js';
 export interface ReaderSources {
   readonly watcher: ClusterWatcher;
   readonly balance: Balancer;
+  readonly clock: Clock;
   readonly settings: PoolSettings;
   /** The replicas that may be read from just now. */
   replicas(): readonly PgNode[];
   primary(): PgNode | undefined;
   /** For how many ms a read waits for any node that can serve it. */
   waitMs(decision: Decision): number;
-  node(name: string): PgNode | undefined;
   /** Somebody waits for a node that can serve. */
   lookAround(): void;
 }
@@ -78,39 +78,12 @@ export class ReaderChoice {
   }
 
   /**
-   * The choice after nodes have failed: whoever else is good enough, or the primary, or, as long as there is any
-   * that has not failed, one that comes back meanwhile.
+   * The choice after nodes have failed: whoever else is good enough, or the primary.
    *
-   * @returns undefined when there is none, or time is up
+   * @returns undefined when there is none just now
    */
-  async instead(
-    decision: Decision,
-    session: Session | undefined,
-    failed: ReadonlySet<PgNode>,
-  ): Promise<PgNode | undefined> {
-    const next = this.now(decision, session, failed) ?? this.#primary(failed);
-    if (next !== undefined) return next;
-    const untried = this.#sources.watcher.nodes.some(({ node }) => {
-      const known = this.#sources.node(node);
-      return known !== undefined && !failed.has(known);
-    });
-    if (!untried) return undefined;
-    return decision.role === 'primary' ? this.#nextPrimary(failed) : this.find(decision, session, failed);
-  }
-
-  /**
-   * The successor of a primary that has failed. If it turns out that it only failed a statement, there is none; and
-   * one that comes back as the primary is not asked again, as the statement itself may be what it cannot bear.
-   */
-  async #nextPrimary(failed: ReadonlySet<PgNode>): Promise<PgNode | undefined> {
-    const { watcher, settings } = this.#sources;
-    await Promise.all([...failed].map(({ name }) => watcher.suspect(name)));
-    const look = (): { readonly primary: PgNode } | undefined => {
-      const primary = this.#sources.primary();
-      return primary && { primary };
-    };
-    const found = await watcher.waitFor(look, settings.waitMs);
-    return found === undefined || failed.has(found.primary) ? undefined : found.primary;
+  instead(decision: Decision, session: Session | undefined, failed: ReadonlySet<PgNode>): PgNode | undefined {
+    return this.now(decision, session, failed) ?? this.#primary(failed);
   }
 
   /** Whether a read that waits for a reader of the primary had better choose anew. */
@@ -140,9 +113,11 @@ export class ReaderChoice {
     session: Session | undefined,
     without?: Without,
   ): Promise<PgNode | undefined> {
-    const { watcher } = this.#sources;
+    const { watcher, clock, settings } = this.#sources;
+    const { connectMs = Number.POSITIVE_INFINITY } = settings;
+    const deadline = clock.now() + connectMs;
     if (!watcher.settled) {
-      const found = await watcher.waitFor(() => this.now(decision, session, without), 0);
+      const found = await watcher.waitFor(() => this.now(decision, session, without), 0, connectMs);
       if (found !== undefined) return found;
     }
     const found = (await this.#awaitCaughtUp(decision, session, without)) ?? this.#primary(without);
@@ -150,7 +125,7 @@ export class ReaderChoice {
     const ms = this.#sources.waitMs(decision);
     if (ms > 0) this.#sources.lookAround();
     const look = (): PgNode | undefined => this.now(decision, session, without) ?? this.#primary(without);
-    return watcher.waitFor(look, ms);
+    return watcher.waitFor(look, ms, deadline - clock.now());
   }
 
   async #awaitCaughtUp(
@@ -158,12 +133,13 @@ export class ReaderChoice {
     session: Session | undefined,
     without: Without,
   ): Promise<PgNode | undefined> {
-    const deadline = performance.now() + this.#sources.settings.waitForReplicaMs;
+    const { clock, settings } = this.#sources;
+    const deadline = clock.now() + settings.waitForReplicaMs;
     while (this.#mayCatchUp(decision, without)) {
       await this.#look(decision, without);
       const found = this.now(decision, session, without);
-      if (found !== undefined || performance.now() + pollMs > deadline) return found;
-      await pause(pollMs);
+      if (found !== undefined || clock.now() + pollMs > deadline) return found;
+      await new Promise<void>((resolve) => clock.after(pollMs, resolve, true));
     }
     return this.now(decision, session, without);
   }

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { destroyConnection } from './connection-use.js';
-import { type ClientClass, pooledClass } from './pooled-client.js';
+import { type ClientClass, type Doorkeeper, pooledClass } from './pooled-client.js';
 
 /** As it was loaded: an application may have put a ReplicatedPool in its place, for libraries that make their own. */
 const { Pool } = pg;
@@ -21,12 +21,12 @@ export class SessionPool {
   readonly #clients = new Set<pg.Client>();
   #retiredWith: Error | undefined;
 
-  constructor(config: pg.PoolConfig, prove: Proof) {
+  constructor(config: pg.PoolConfig, prove: Proof, doorkeeper: Doorkeeper) {
     const clients = this.#clients;
     this.pool = new Pool({
       ...config,
       password: config.password,
-      Client: pooledClass((config.Client as ClientClass | undefined) ?? pg.Client, (client) => {
+      Client: pooledClass((config.Client as ClientClass | undefined) ?? pg.Client, doorkeeper, (client) => {
         clients.add(client);
         client.once('end', () => clients.delete(client));
       }),
@@ -61,10 +61,14 @@ export class SessionPool {
     await ended;
   }
 
-  /** The node does not answer: whoever waits gets the error, and all connections are cut. */
-  sever(error: Error): void {
+  /**
+   * The node does not answer: whoever waits gets the error, and connections are cut.
+   *
+   * @param isConcerned whether a connection is one of them. @default all are
+   */
+  sever(error: Error, isConcerned: (client: pg.Client) => boolean = () => true): void {
     this.#refuse(error);
-    for (const client of this.#clients) destroyConnection(client);
+    for (const client of this.#clients) if (isConcerned(client)) destroyConnection(client);
   }
 
   #refuse(error: Error): void {

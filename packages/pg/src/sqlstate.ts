@@ -23,7 +23,6 @@ const failures: ReadonlyMap<string, Failure> = new Map([
   ['57P02', 'lost'],
   ['57P03', 'lost'],
   ['57P05', 'lost'],
-  ['53300', 'lost'],
 ]);
 
 /** The words with which `pg` reports a connection that has ended: it gives them no code. */

@@ -55,12 +55,19 @@ export function textCall(text: string, kind: StatementKind = 'session'): Stateme
 }
 
 /** A cursor or stream cannot run again elsewhere. If it turns out to write, the next one of its text knows. */
-export function learnFromOwnProtocol({ ownProtocol, text }: StatementCall, memory: StatementMemory): void {
+export function learnFromOwnProtocol(call: StatementCall, memory: StatementMemory): void {
+  explainToOwnProtocol(call, (error) => {
+    if (readFailure(error) === 'read-only') memory.learnWrite(call.text);
+    return error;
+  });
+}
+
+/** Changes what a cursor, a stream or a COPY is told of its failure. */
+export function explainToOwnProtocol({ ownProtocol }: StatementCall, explain: (error: Error) => Error): void {
   const handleError = ownProtocol?.handleError;
   if (ownProtocol === undefined || handleError === undefined) return;
   ownProtocol.handleError = (error, connection) => {
-    if (readFailure(error) === 'read-only') memory.learnWrite(text);
-    handleError.call(ownProtocol, error, connection);
+    handleError.call(ownProtocol, explain(error), connection);
   };
 }
 

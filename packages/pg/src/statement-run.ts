@@ -1,4 +1,10 @@
-import { outsideDecision, type Reason, type Scope, type Session } from '@node-replicated/core/adapter';
+import {
+  outsideDecision,
+  type Reason,
+  requiresPosition,
+  type Scope,
+  type Session,
+} from '@node-replicated/core/adapter';
 import { type Checkout, checkoutWriter, checkoutWriterElsewhere } from './checkout.js';
 import { finishUse, sendStatement } from './connection-use.js';
 import { runDurably } from './durable-run.js';
@@ -7,13 +13,14 @@ import { LeaseLink } from './lease-link.js';
 import type { PgNode } from './node.js';
 import { mayHaveWritten } from './plain-read.js';
 import { isOverload } from './primary-reads.js';
+import { ReadRetries } from './read-retries.js';
 import type { RunContext } from './run-context.js';
 import { isServersAnswer, readFailure } from './sqlstate.js';
-import { staleRead } from './stale-read.js';
 import { mayCommitPart } from './statement.js';
 import type { AnyResult, StatementCall } from './statement-call.js';
 import { outcomeUnknown, writeInReplicaScope } from './statement-errors.js';
 import { traceStatement } from './statement-trace.js';
+import { budgetOf, type TimeBudget } from './time-budget.js';
 
 /**
  * One statement outside any transaction, from its decision to its result.
@@ -31,8 +38,11 @@ export class StatementRun {
   readonly #resolve: (result: AnyResult) => void;
   readonly #reject: (error: unknown) => void;
   readonly #onEnd: () => void;
-  #tried: Set<PgNode> | undefined;
+  #retries: ReadRetries | undefined;
+  /** Why the node that was tried last could not serve. */
+  #lastError: unknown;
   #counted = false;
+  #budget: TimeBudget | undefined;
 
   constructor(
     context: RunContext,
@@ -55,53 +65,66 @@ export class StatementRun {
     try {
       if (this.#scope !== undefined) this.#decision = this.#scope.decide(this.#context.cluster.name);
       if (this.#decision.writes) this.#write(this.#decision.reason);
-      else if (this.#call.kind === 'open') this.#read();
-      else this.#writeAfterAll();
+      else if (this.#call.kind === 'open') {
+        this.#budget = budgetOf(this.#call, this.#context.cluster.settings.base);
+        this.#read();
+      } else this.#writeAfterAll();
     } catch (error) {
       this.fail(error);
     }
   }
 
   #read(): void {
-    const { readers } = this.#context.cluster;
-    const node = readers.now(this.#decision, this.#session, this.#tried);
+    const node = this.#context.cluster.readers.now(this.#decision, this.#session, this.#retries?.without);
     if (node !== undefined) this.#readOn(node);
-    else this.#readOnFound(readers.find(this.#decision, this.#session, this.#tried));
+    else this.#readOnFound((retries) => retries.choose());
   }
 
-  /** @param error what to fail with when no node is found. @default that there is none */
-  #readOnFound(found: Promise<PgNode | undefined>, error?: unknown): void {
-    found
+  #readOnFound(find: (retries: ReadRetries) => Promise<PgNode>): void {
+    this.#retries ??= new ReadRetries(this.#context.cluster, this.#decision, this.#session);
+    const retries = this.#retries;
+    find(retries)
       .then((node) => {
-        if (node !== undefined) this.#readOn(node);
-        else this.#readStale(error);
+        this.#decision = retries.decision;
+        this.#readOn(node);
       })
       .catch((failed: unknown) => this.fail(failed));
   }
 
-  #readStale(error: unknown): void {
-    const { cluster } = this.#context;
-    const stale = staleRead(cluster, this.#decision, this.#session, this.#tried);
-    if (stale === undefined) return this.fail(error ?? cluster.noReader(this.#decision));
-    this.#decision = stale.decision;
-    this.#readOn(stale.node);
-  }
-
   #readOn(node: PgNode): void {
     const onPrimary = node.isPrimary;
+    const asCaughtUp = !onPrimary && node.readable && requiresPosition(this.#decision);
     node.busy += 1;
     node.takeReader(
       (error, client, release) => {
         if (client === undefined || release === undefined) {
           node.busy -= 1;
           if (isOverload(error)) this.fail(error);
-          else this.#readElsewhere(node, error);
+          else this.#readElsewhere(node, error, false);
           return;
         }
-        // Rows of a cursor may reach the client long before it ends.
-        if (this.#call.ownProtocol !== undefined) this.#session?.noteRead(this.#context.cluster, node.name);
-        sendStatement(client, this.#call, (failed, result) => {
+        // While the connection was waited for, the node may have restarted: as a replica, or with less than it had.
+        if (!(onPrimary ? node.isPrimary : !asCaughtUp || this.#suits(node))) {
           node.busy -= 1;
+          release();
+          this.#read();
+          return;
+        }
+        const call =
+          this.#budget === undefined ? this.#call : this.#budget.next(this.#context.cluster.clock.now());
+        if (call === undefined) {
+          node.busy -= 1;
+          release();
+          return this.fail(this.#lastError);
+        }
+        // Rows of a cursor may reach the client long before it ends.
+        if (call.ownProtocol !== undefined) {
+          this.#session?.noteRead(this.#context.cluster, node.name);
+          node.streaming.add(client);
+        }
+        sendStatement(client, call, (failed, result) => {
+          node.busy -= 1;
+          if (call.ownProtocol !== undefined) node.streaming.delete(client);
           finishUse(client, release, failed, () => this.#reportDirty(node));
           if (failed === undefined && result !== undefined) this.#readDone(node, onPrimary, result);
           else this.#readFailed(node, onPrimary, failed);
@@ -114,10 +137,14 @@ export class StatementRun {
   /** The read waits for a reader of the primary. @returns whether it has gone elsewhere */
   #leave(node: PgNode): boolean {
     const { readers } = this.#context.cluster;
-    if (!readers.hasBetter(node, this.#decision, this.#session, this.#tried)) return false;
+    if (!readers.hasBetter(node, this.#decision, this.#session, this.#retries?.without)) return false;
     node.busy -= 1;
     this.#read();
     return true;
+  }
+
+  #suits(node: PgNode): boolean {
+    return this.#context.cluster.readers.suits(node, this.#decision);
   }
 
   #readDone(node: PgNode, onPrimary: boolean, result: AnyResult): void {
@@ -139,24 +166,21 @@ export class StatementRun {
       case 'not-here':
         return onPrimary ? this.fail(error) : this.#writeAfterAll();
       case 'conflict':
-        return onPrimary ? this.fail(error) : this.#readElsewhere(node, error);
+        return onPrimary ? this.fail(error) : this.#readElsewhere(node, error, true);
       case 'unsent':
-        return this.#readElsewhere(node, error);
+        return this.#readElsewhere(node, error, false);
       case 'lost':
         if (onPrimary && !node.provenReadOnly) return this.#failUnknown(node, error);
-        return this.#readElsewhere(node, error);
+        return this.#readElsewhere(node, error, true);
       default:
         return this.fail(error);
     }
   }
 
   /** The node could not serve; whatever the reason, nothing has been changed there. */
-  #readElsewhere(node: PgNode, error: unknown): void {
-    const { cluster } = this.#context;
-    if (readFailure(error) !== 'conflict') void cluster.suspect(node);
-    this.#tried ??= new Set();
-    this.#tried.add(node);
-    this.#readOnFound(cluster.readers.instead(this.#decision, this.#session, this.#tried), error);
+  #readElsewhere(node: PgNode, error: unknown, wasSent: boolean): void {
+    this.#lastError = error;
+    this.#readOnFound((retries) => retries.next(node, error, wasSent));
   }
 
   /** The statement began as a read, and writes. */
@@ -225,6 +249,14 @@ export class StatementRun {
       );
       return;
     }
+    // Its connection was gone before it was handed over.
+    if (failure === 'unsent' && !again && ownProtocol === undefined) {
+      void this.#context.cluster.suspect(node, error);
+      checkoutWriter(this.#context.cluster, (refused, checkout) =>
+        this.#writeOn(checkout, reason, refused, true),
+      );
+      return;
+    }
     // Without an answer, as after `query_timeout`, it may yet happen: it stays under way for good.
     if (!isServersAnswer(error)) this.#counted = false;
     this.fail(error);
@@ -244,7 +276,7 @@ export class StatementRun {
   }
 
   #failUnknown(node: PgNode, cause: unknown): void {
-    void this.#context.cluster.suspect(node);
+    void this.#context.cluster.suspect(node, cause);
     this.fail(outcomeUnknown(node.name, cause));
   }
 

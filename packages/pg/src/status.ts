@@ -1,4 +1,9 @@
-import type { CountedEventName, NodeDescription, NodeState } from '@node-replicated/core/cluster';
+import type {
+  CountedEventName,
+  NodeDescription,
+  NodeFailure,
+  NodeState,
+} from '@node-replicated/core/cluster';
 import { bytesBehind } from './lsn.js';
 import type { PoolCounts } from './node.js';
 import type { PgCluster } from './pg-cluster.js';
@@ -13,6 +18,8 @@ export interface PoolStatus {
   readonly primary: string | null;
   /** Nodes that all say they are the primary. */
   readonly splitBrain: readonly string[];
+  /** Nodes that say they are a primary, on a timeline that a promotion has left behind: nothing is written there. */
+  readonly fenced: readonly string[];
   readonly nodes: readonly NodeStatus[];
   /** How many statements have run since the pool was made, by the reason that they ran where they did. */
   readonly statements: Readonly<StatementCounts>;
@@ -45,6 +52,8 @@ export interface NodeStatus {
   readonly streaming: boolean | null;
   /** Why the last probe failed. */
   readonly error: string | null;
+  /** The same in one word. */
+  readonly failure: NodeFailure | null;
   /**
    * What to grant the pool's user, so that it can see on which timeline a replica is: without that, more reads go to
    * the primary than need to. null: all can be seen.
@@ -66,6 +75,7 @@ export function statusOf(cluster: PgCluster): PoolStatus {
     readOnly: cluster.readOnly,
     primary: topology.primary?.node ?? null,
     splitBrain: topology.splitBrain.map(({ node }) => node),
+    fenced: topology.fenced.map(({ node }) => node),
     statements: { ...cluster.statements },
     events: cluster.events.counts,
     nodes: cluster.descriptions.map((seen) => {
@@ -80,6 +90,7 @@ export function statusOf(cluster: PgCluster): PoolStatus {
         timeline: seen.timeline ?? null,
         streaming: (seen.state === 'down' ? undefined : seen.streaming) ?? null,
         error: seen.error?.message ?? null,
+        failure: seen.failure ?? null,
         hint: seen.hint ?? null,
         provenReadOnly: node?.provenReadOnly ?? true,
         connections: node?.connections ?? { reader: noConnections, writer: noConnections },

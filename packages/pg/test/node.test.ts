@@ -1,13 +1,17 @@
 import { describe, expect, test } from 'vitest';
 import { type NodeHooks, PgNode } from '../src/node.js';
 import { resolvePoolOptions } from '../src/options.js';
+import { realWorld } from '../src/world.js';
 
 const hooks: NodeHooks = {
+  world: realWorld,
   newestTimeline: () => 1,
   onPool: () => undefined,
   onPoolGone: () => undefined,
   onReplayed: () => undefined,
   onOverloaded: () => undefined,
+  onSilence: () => undefined,
+  onRejected: () => undefined,
 };
 
 /** A node that nobody has connected to, so that it cannot answer. */
@@ -36,6 +40,7 @@ function seen(observedAt: number): Parameters<PgNode['observe']>[0] {
     observedAt,
     failures: 0,
     error: undefined,
+    failure: undefined,
   };
 }
 

@@ -7,8 +7,12 @@ export interface Timer {
 export interface Clock {
   /** ms on a clock that never jumps. */
   now(): number;
-  /** Calls a function after some ms. The timer does not keep the process alive. */
-  after(ms: number, fn: () => void): Timer;
+  /**
+   * Calls a function after some ms.
+   *
+   * @param awaited whether somebody waits for it: then the timer keeps the process alive. @default false
+   */
+  after(ms: number, fn: () => void, awaited?: boolean): Timer;
   /** A number from 0 to below 1, for jitter and for choices by chance. */
   random(): number;
 }
@@ -19,12 +23,12 @@ export interface Clock {
  */
 export const systemClock: Clock = {
   now: () => performance.now(),
-  after(ms, fn) {
+  after(ms, fn, awaited = false) {
     let turn: NodeJS.Immediate | undefined;
     const timer = setTimeout(() => {
       turn = setImmediate(fn);
     }, ms);
-    timer.unref();
+    if (!awaited) timer.unref();
     return {
       clear: () => {
         clearTimeout(timer);

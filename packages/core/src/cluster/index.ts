@@ -11,7 +11,7 @@ export { type Clock, systemClock, type Timer } from './clock.js';
 export { Discovery, type DiscoverySettings } from './discovery.js';
 export { averageLatency, type LatencyAverage } from './latency-average.js';
 export type { MonitorSettings, Prober } from './monitor.js';
-export type { NodeDescription, NodeState, Observation } from './node-description.js';
+export type { NodeDescription, NodeFailure, NodeState, Observation } from './node-description.js';
 export { compareNodes } from './node-list.js';
 export { freshest, type ReadNeed, type Selectable, selectReplicas } from './selection.js';
 export { SharedTask } from './shared-task.js';

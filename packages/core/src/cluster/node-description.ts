@@ -23,6 +23,16 @@ export interface Observation {
  */
 export type NodeState = 'connecting' | 'up' | 'lagging' | 'down';
 
+/**
+ * Why a probe has failed:
+ * - `unreachable`: nobody listens there, or the node's name leads nowhere;
+ * - `rejected`: the server lets nobody of this configuration in: a password, a right, a certificate;
+ * - `not-ready`: the server is starting up or shutting down;
+ * - `full`: the server has no connection left;
+ * - `no-answer`: anything else, above all silence and broken connections.
+ */
+export type NodeFailure = 'unreachable' | 'rejected' | 'not-ready' | 'full' | 'no-answer';
+
 /** All that is known of a node at one moment. It is frozen: a newer one takes its place. */
 export interface NodeDescription {
   readonly node: string;
@@ -43,6 +53,8 @@ export interface NodeDescription {
   readonly failures: number;
   /** Why the last probe failed. */
   readonly error: Error | undefined;
+  /** The same in one word. */
+  readonly failure: NodeFailure | undefined;
 }
 
 /** The legal moves between states. A move that is not here is a fault of the monitor. */
@@ -69,6 +81,7 @@ export function unknownNode(node: string): NodeDescription {
     observedAt: undefined,
     failures: 0,
     error: undefined,
+    failure: undefined,
   });
 }
 

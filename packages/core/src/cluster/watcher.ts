@@ -1,9 +1,9 @@
 import { ClusterEvents } from '../cluster-events.js';
 import type { HasReached, Position } from '../position.js';
-import type { Clock } from './clock.js';
+import type { Clock, Timer } from './clock.js';
 import { LagHistory } from './lag-history.js';
-import { type MonitorSettings, NodeMonitor, type Prober } from './monitor.js';
-import type { NodeDescription, Observation } from './node-description.js';
+import { hurriedPause, type MonitorSettings, NodeMonitor, type Prober } from './monitor.js';
+import type { NodeDescription } from './node-description.js';
 import { ReplayDelay } from './replay-delay.js';
 import { emptyTopology, judgeTopology, type Topology } from './topology.js';
 
@@ -28,6 +28,9 @@ export interface WatcherOptions extends MonitorSettings {
   readonly onTopology: (topology: Topology, previous: Topology) => void;
 }
 
+/** The longest time that a timer of Node can wait, in ms. */
+const longestTimer = 2 ** 31 - 1;
+
 /** Watches all nodes of a cluster, and keeps the one current answer to "who is who". */
 export class ClusterWatcher {
   readonly #options: WatcherOptions;
@@ -38,6 +41,7 @@ export class ClusterWatcher {
   readonly #events: ClusterEvents;
   readonly #delays = new Map<string, ReplayDelay>();
   readonly #waiting = new Set<() => void>();
+  #hurrying: Timer | undefined;
   #topology = emptyTopology;
   /** The node whose positions the lag is measured by. */
   #historian: string | undefined;
@@ -162,9 +166,18 @@ export class ClusterWatcher {
     return replicas.filter(({ name }) => this.#delays.get(name)?.isWorthALook(ageMs, now) === true);
   }
 
-  /** A statement on this node has failed in a way that a dead node would explain. */
-  suspect(node: string): Promise<void> {
-    return this.#monitors.get(node)?.suspect() ?? Promise.resolve();
+  /**
+   * A statement on this node has failed in a way that a dead node would explain.
+   *
+   * @param renewed whether new connections fail, while the monitor's own may live on
+   */
+  suspect(node: string, renewed = false): Promise<void> {
+    return this.#monitors.get(node)?.suspect(renewed) ?? Promise.resolve();
+  }
+
+  /** Statements on this node get no answer, which may be their own fault. */
+  doubt(node: string): void {
+    this.#monitors.get(node)?.doubt();
   }
 
   /**
@@ -172,26 +185,37 @@ export class ClusterWatcher {
    *
    * @param look asks the question: undefined means "not yet"; it is asked again whenever something changes
    * @param ms how long to wait, besides the first look at every node; the process is kept alive meanwhile
+   * @param mostMs how long to wait with the first look. @default as long as it takes
    * @returns the answer, or undefined when time is up or the watcher was closed
    */
-  async waitFor<T>(look: () => T | undefined, ms: number): Promise<T | undefined> {
+  async waitFor<T>(
+    look: () => T | undefined,
+    ms: number,
+    mostMs: number = Number.POSITIVE_INFINITY,
+  ): Promise<T | undefined> {
     const found = look();
     if (found !== undefined) return found;
-    if (!this.#settled) await this.#holdUntilStarted();
-    return look() ?? (ms > 0 && !this.#closed ? this.#wait(look, ms) : undefined);
+    const { clock } = this.#options;
+    const began = clock.now();
+    if (!this.#settled) await this.#holdUntilStarted(mostMs);
+    const left = Math.min(ms, mostMs - (clock.now() - began));
+    return look() ?? (left > 0 && !this.#closed ? this.#wait(look, left) : undefined);
   }
 
   /** Probes do not keep the process alive, so whoever waits for one does. */
-  async #holdUntilStarted(): Promise<void> {
-    const hold = setInterval(() => undefined, 60_000);
-    await this.#started;
-    clearInterval(hold);
+  async #holdUntilStarted(ms: number): Promise<void> {
+    let hold: Timer | undefined;
+    const late = new Promise<void>((resolve) => {
+      hold = this.#options.clock.after(Math.min(ms, longestTimer), resolve, true);
+    });
+    await Promise.race([this.#started, late]);
+    hold?.clear();
   }
 
   #wait<T>(look: () => T | undefined, ms: number): Promise<T | undefined> {
     return new Promise((resolve) => {
       const finish = (answer: T | undefined): void => {
-        clearTimeout(timer);
+        timer.clear();
         this.#waiting.delete(ask);
         resolve(answer);
       };
@@ -199,13 +223,25 @@ export class ClusterWatcher {
         const answer = look();
         if (answer !== undefined || this.#closed) finish(answer);
       };
-      const timer = setTimeout(() => finish(look()), ms);
+      const timer = this.#options.clock.after(ms, () => finish(look()), true);
       this.#waiting.add(ask);
+      this.#hurry();
+    });
+  }
+
+  /** While somebody waits, nodes are looked at again and again, however long a pause they have before them. */
+  #hurry(): void {
+    this.#hurrying ??= this.#options.clock.after(hurriedPause(this.#options), () => {
+      this.#hurrying = undefined;
+      if (this.#waiting.size === 0 || this.#closed) return;
+      void this.checkAll();
+      this.#hurry();
     });
   }
 
   close(): void {
     this.#closed = true;
+    this.#hurrying?.clear();
     for (const monitor of [...this.#monitors.values(), ...this.#leaving.keys()]) monitor.close();
     this.#tellWaiting();
   }
@@ -213,7 +249,7 @@ export class ClusterWatcher {
   #monitor({ name, prober }: Watchable): NodeMonitor {
     const { clock } = this.#options;
     const monitor: NodeMonitor = new NodeMonitor(name, prober, this.#options, clock, {
-      judgeLag: (observation) => this.#judgeLag(observation),
+      judgeLag: (seen) => this.#judgeLag(seen),
       onDescription: (next, previous) => {
         const leaving = this.#leaving.get(monitor);
         if (leaving === undefined) this.#judge(next, previous);
@@ -224,7 +260,10 @@ export class ClusterWatcher {
     return monitor;
   }
 
-  #judgeLag({ role, position }: Observation): { lagMs: number | undefined; lagging: boolean } {
+  #judgeLag({ role, position }: Pick<NodeDescription, 'role' | 'position'>): {
+    lagMs: number | undefined;
+    lagging: boolean;
+  } {
     if (role === 'primary') return { lagMs: 0, lagging: false };
     const present = this.#options.clock.now();
     // While there is no primary, nobody falls further behind: what it had last may never arrive.
@@ -254,6 +293,8 @@ export class ClusterWatcher {
     if (next !== undefined && previous !== undefined) this.#publishChange(next, previous);
     this.#publishChanges(before);
     this.#tellWaiting();
+    // Who is it now?
+    if (primary === undefined && before.primary !== undefined) void this.checkAll();
   }
 
   #publishChange(next: NodeDescription, previous: NodeDescription): void {
@@ -266,9 +307,13 @@ export class ClusterWatcher {
 
   #publishChanges(before: Topology): void {
     const { cluster } = this.#options;
-    const { primary, splitBrain } = this.#topology;
+    const { primary, splitBrain, fenced } = this.#topology;
     if (primary?.node !== before.primary?.node) {
       this.#events.publish('primary-changed', { cluster, from: before.primary?.node, to: primary?.node });
+    }
+    for (const { node, timeline } of fenced) {
+      if (before.fenced.some((former) => former.node === node)) continue;
+      this.#events.publish('primary-fenced', { cluster, node, timeline, newest: this.#topology.timeline });
     }
     if (splitBrain.length > 0 && before.splitBrain.length === 0) {
       this.#events.publish('split-brain', { cluster, nodes: splitBrain.map(({ node }) => node) });

@@ -1,5 +1,5 @@
 import type { Prober } from '../../src/cluster/monitor.js';
-import type { NodeDescription, Observation } from '../../src/cluster/node-description.js';
+import type { NodeDescription, NodeFailure, Observation } from '../../src/cluster/node-description.js';
 import { unknownNode } from '../../src/cluster/node-description.js';
 
 /** What a healthy node would show, unless told otherwise. */
@@ -24,8 +24,15 @@ export function hasReached(replayed: string, wanted: string): boolean {
   return Number(replayed) >= Number(wanted);
 }
 
-/** An error that means that nobody listens. */
-export class Refused extends Error {}
+/** An error of a probe whose meaning is known. */
+export class ProbeError extends Error {
+  readonly failure: NodeFailure;
+
+  constructor(failure: NodeFailure) {
+    super(`the node is ${failure}`);
+    this.failure = failure;
+  }
+}
 
 /** A node that shows what the test wants. */
 export class FakeNode implements Prober {
@@ -35,6 +42,7 @@ export class FakeNode implements Prober {
   givenUp = 0;
   /** How many probes were under way at the same time, at most. */
   mostAtOnce = 0;
+  renewals = 0;
   closed = false;
   #underWay = 0;
 
@@ -57,8 +65,12 @@ export class FakeNode implements Prober {
     }
   }
 
-  isRefusal(error: Error): boolean {
-    return error instanceof Refused;
+  failureOf(error: unknown): NodeFailure {
+    return error instanceof ProbeError ? error.failure : 'no-answer';
+  }
+
+  renew(): void {
+    this.renewals += 1;
   }
 
   close(): void {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type MonitorSettings, NodeMonitor } from '../../src/cluster/monitor.js';
 import type { NodeDescription, NodeState, Observation } from '../../src/cluster/node-description.js';
-import { FakeNode, observed, Refused } from './fake-node.js';
+import { FakeNode, observed, ProbeError } from './fake-node.js';
 import { settled, VirtualClock } from './virtual-clock.js';
 
 const settings: MonitorSettings = {
@@ -157,7 +157,7 @@ describe('a node that does not answer', () => {
 
   test('is down at once when it refuses', async () => {
     const { clock, node, monitor } = await watchUp();
-    node.shows = new Refused('nobody listens');
+    node.shows = new ProbeError('unreachable');
     await clock.pass(1_000);
     expect(monitor.description).toMatchObject({ state: 'down', failures: 1 });
   });
@@ -225,7 +225,7 @@ describe('a node that does not answer', () => {
 describe('a node that is down', () => {
   async function watchDown(): Promise<Watched> {
     const watched = await watchUp();
-    watched.node.shows = new Refused('nobody listens');
+    watched.node.shows = new ProbeError('unreachable');
     await watched.monitor.check();
     return watched;
   }
@@ -265,10 +265,139 @@ describe('a node that is down', () => {
   });
 
   test('is tried at once when somebody asks', async () => {
-    const { node, monitor } = await watchDown();
+    const { clock, node, monitor } = await watchDown();
+    await clock.pass(500);
     node.shows = observed();
     await monitor.check();
     expect(monitor.description.state).toBe('up');
+  });
+
+  test('is not tried again and again, however many ask: soon for all of them', async () => {
+    const { clock, node, monitor } = await watchDown();
+    const { probes } = node;
+    for (let time = 0; time < 15; time += 1) {
+      await Promise.all([monitor.check(), monitor.suspect(), monitor.suspect(true)]);
+      await clock.pass(100);
+    }
+    expect(node.probes).toBe(probes + 3);
+  });
+
+  test('after it was asked for too early is tried soon', async () => {
+    const { clock, node, monitor } = await watchDown();
+    await clock.pass(100);
+    await monitor.check();
+    expect(clock.pause).toBe(400);
+    node.shows = observed();
+    await clock.pass(400);
+    expect(monitor.description.state).toBe('up');
+  });
+});
+
+describe('a node that rejects us', () => {
+  async function watchRejected(): Promise<Watched> {
+    const watched = await watchUp();
+    watched.node.shows = new ProbeError('rejected');
+    await watched.monitor.check();
+    return watched;
+  }
+
+  test('is down at once, and tried at the longest pauses from the start', async () => {
+    const { clock, monitor } = await watchRejected();
+    expect(monitor.description).toMatchObject({ state: 'down', failures: 1, failure: 'rejected' });
+    expect(clock.pause).toBe(60_000);
+    await clock.pass(60_000);
+    expect(clock.pause).toBe(60_000);
+  });
+
+  test('is not tried before that, whoever asks', async () => {
+    const { clock, node, monitor } = await watchRejected();
+    const { probes } = node;
+    for (let time = 0; time < 59; time += 1) {
+      await Promise.all([monitor.check(), monitor.suspect(), monitor.suspect(true)]);
+      await clock.pass(1_000);
+    }
+    expect(node.probes).toBe(probes);
+    await clock.pass(1_000);
+    expect(node.probes).toBe(probes + 1);
+  });
+
+  test('is up again when it lets us in, and nothing is left of it', async () => {
+    const { clock, node, monitor } = await watchRejected();
+    node.shows = observed();
+    await clock.pass(60_000);
+    expect(monitor.description).toMatchObject({ state: 'up', failure: undefined, error: undefined });
+  });
+});
+
+describe('a node that is starting up or shutting down', () => {
+  test('is down at once, and tried at every interval', async () => {
+    const { clock, node, monitor } = await watchUp();
+    node.shows = new ProbeError('not-ready');
+    await monitor.check();
+    expect(monitor.description.state).toBe('down');
+    for (let time = 0; time < 5; time += 1) {
+      expect(clock.pause).toBe(1_000);
+      await clock.pass(1_000);
+    }
+  });
+});
+
+describe('a node that is full', () => {
+  test('stays up, however often a probe fails', async () => {
+    const { clock, node, monitor, states } = await watchUp();
+    node.shows = new ProbeError('full');
+    await monitor.suspect();
+    await clock.pass(60_000);
+    expect(monitor.description).toMatchObject({ failure: 'full', failures: 61 });
+    expect(states()).toEqual(['connecting', 'up']);
+  });
+
+  test('lags more and more as long as it cannot be seen', async () => {
+    let lagMs = 0;
+    const { clock, node, monitor, states } = await watchUp(undefined, () => ({ lagMs, lagging: lagMs > 10 }));
+    node.shows = new ProbeError('full');
+    lagMs = 11;
+    await clock.pass(1_000);
+    expect(monitor.description).toMatchObject({ state: 'lagging', lagMs: 11 });
+    expect(states()).toEqual(['connecting', 'up', 'lagging']);
+  });
+
+  test('and was never seen is down after the threshold', async () => {
+    const { clock, monitor, states } = watch(new FakeNode(new ProbeError('full')));
+    await monitor.check();
+    await clock.pass(2_000);
+    expect(monitor.description.failure).toBe('full');
+    expect(states()).toEqual(['connecting', 'down']);
+  });
+});
+
+describe('a node whose statements get no answer', () => {
+  test('is probed at once, and is not suspected by that', async () => {
+    const { clock, node, monitor } = await watchUp();
+    node.shows = 'silence';
+    monitor.doubt();
+    await clock.pass(500);
+    expect(monitor.description).toMatchObject({ state: 'up', failures: 1 });
+  });
+
+  test('is probed no more often because of it once a probe has failed, or while one is under way', async () => {
+    const { clock, node, monitor } = await watchUp();
+    node.shows = 'silence';
+    const { probes } = node;
+    for (let time = 0; time < 12; time += 1) {
+      monitor.doubt();
+      await clock.pass(100);
+    }
+    expect(node.probes).toBe(probes + 1);
+  });
+});
+
+describe('new connections to a node that fail', () => {
+  test('have it looked at over a new connection, once', async () => {
+    const { node, monitor } = await watchUp();
+    await monitor.suspect(true);
+    await monitor.suspect();
+    expect(node.renewals).toBe(1);
   });
 });
 

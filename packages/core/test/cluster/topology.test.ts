@@ -79,6 +79,42 @@ describe('the primary', () => {
   });
 });
 
+describe('a replica whose last probe has failed', () => {
+  const unsure = described('b', { failures: 1 });
+
+  test('is not read from while another replica can serve', () => {
+    const topology = judge(primary('a', { failures: 1 }), unsure, described('c'));
+    expect(names(topology)).toMatchObject({ replicas: ['c'] });
+  });
+
+  test('is not read from while the primary can serve', () => {
+    expect(names(judge(primary('a'), unsure))).toMatchObject({ replicas: [] });
+  });
+
+  test('is read from where no other node is any surer', () => {
+    expect(names(judge(unsure, described('c', { failures: 2 })))).toMatchObject({ replicas: ['b', 'c'] });
+    expect(names(judge(primary('a', { failures: 1 }), unsure))).toMatchObject({ replicas: ['b'] });
+  });
+});
+
+describe('a primary on a timeline that was left', () => {
+  test('is fenced, alone too', () => {
+    const left = primary('a', { timeline: 1 });
+    const both = judge(left, primary('b', { timeline: 2 }));
+    const alone = judgeTopology(both, [left]);
+    expect(both.fenced.map(({ node }) => node)).toEqual(['a']);
+    expect(alone.fenced.map(({ node }) => node)).toEqual(['a']);
+    expect(alone.primary).toBeUndefined();
+  });
+
+  test('is fenced no more once it has come back as a replica', () => {
+    const both = judge(primary('a', { timeline: 1 }), primary('b', { timeline: 2 }));
+    const after = judgeTopology(both, [described('a', { timeline: 2 }), primary('b', { timeline: 2 })]);
+    expect(after.fenced).toEqual([]);
+    expect(names(after)).toMatchObject({ primary: 'b', replicas: ['a'] });
+  });
+});
+
 describe('a split brain', () => {
   test('is two primaries on one timeline: neither counts, and the replicas are read from', () => {
     expect(names(judge(primary('a'), primary('b'), described('c')))).toEqual({
@@ -131,6 +167,15 @@ describe('a node with the data of another cluster', () => {
     const topology = judge(described('x', { systemIdentifier: 'theirs' }), primary('a'));
     expect(topology.systemIdentifier).toBe('ours');
     expect(names(topology)).toMatchObject({ primary: 'a', replicas: [] });
+  });
+
+  test('that was seen before any primary, on a replica, gives way to that of the first primary', () => {
+    const misled = judge(described('x', { systemIdentifier: 'theirs', timeline: 9 }));
+    expect(names(misled)).toMatchObject({ replicas: ['x'] });
+    const nodes = [described('x', { systemIdentifier: 'theirs', timeline: 9 }), primary('a'), described('b')];
+    const topology = judgeTopology(misled, nodes);
+    expect(topology).toMatchObject({ systemIdentifier: 'ours', timeline: 1 });
+    expect(names(topology)).toEqual({ primary: 'a', replicas: ['b'], splitBrain: [] });
   });
 
   test('cannot be told where a node hides its identifier: it is one of ours', () => {

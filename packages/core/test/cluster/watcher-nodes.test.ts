@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import type { NodeDescription } from '../../src/cluster/node-description.js';
 import { ClusterWatcher, type Watchable } from '../../src/cluster/watcher.js';
 import { onReplicationEvent } from '../../src/events.js';
-import { FakeNode, hasReached, observed, Refused } from './fake-node.js';
+import { FakeNode, hasReached, observed, ProbeError } from './fake-node.js';
 import { settled, VirtualClock } from './virtual-clock.js';
 
 const stops: (() => void)[] = [];
@@ -75,7 +75,7 @@ describe('a node that is added', () => {
 
   test('can be the primary that somebody waits for', async () => {
     const { clock, a, watcher } = await watch();
-    a.shows = new Refused('nobody listens');
+    a.shows = new ProbeError('unreachable');
     await clock.pass(1_000);
     const waiting = watcher.waitFor(() => watcher.topology.primary?.node, 600_000);
     watcher.add({ name: 'c', prober: new FakeNode(observed({ role: 'primary', timeline: 2 })) });
@@ -122,7 +122,7 @@ describe('a node that is removed', () => {
     const seen: NodeDescription[] = [];
     watcher.remove('b', (description) => seen.push(description));
     const { topology } = watcher;
-    b.shows = new Refused('nobody listens');
+    b.shows = new ProbeError('unreachable');
     await clock.pass(1_000);
     expect(seen.map(({ state }) => state)).toEqual(['down']);
     expect(watcher.topology.replicas).toEqual(topology.replicas);
@@ -153,7 +153,7 @@ describe('a node that is removed', () => {
     const next = new FakeNode(observed({ position: '10' }));
     watcher.add({ name: 'b', prober: next });
     await settled();
-    b.shows = new Refused('nobody listens');
+    b.shows = new ProbeError('unreachable');
     await clock.pass(1_000);
     expect(replicas(watcher)).toEqual(['b']);
     stopWatching();

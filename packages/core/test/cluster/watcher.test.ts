@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import type { Topology } from '../../src/cluster/topology.js';
 import { ClusterWatcher } from '../../src/cluster/watcher.js';
 import { onReplicationEvent, type ReplicationEventName } from '../../src/events.js';
-import { FakeNode, hasReached, observed, Refused } from './fake-node.js';
+import { FakeNode, hasReached, observed, ProbeError } from './fake-node.js';
 import { settled, VirtualClock } from './virtual-clock.js';
 
 const stops: (() => void)[] = [];
@@ -72,7 +72,7 @@ describe('a watcher', () => {
   });
 
   test('is settled also when no node answers', async () => {
-    const { watcher } = await watch({ a: new FakeNode(new Refused('nobody listens')) });
+    const { watcher } = await watch({ a: new FakeNode(new ProbeError('unreachable')) });
     expect([watcher.settled, watcher.topology.primary]).toEqual([true, undefined]);
   });
 
@@ -127,7 +127,7 @@ describe('the lag of a replica', () => {
   test('does not grow because the primary is gone', async () => {
     const watched = await watch();
     await go(3, watched);
-    watched.nodes.a.shows = new Refused('nobody listens');
+    watched.nodes.a.shows = new ProbeError('unreachable');
     await watched.clock.pass(60_000);
     expect(replicas(watched.watcher)).toEqual(['b']);
   });
@@ -137,7 +137,7 @@ test('a replica that misses what a lost primary had last falls no further behind
   const { clock, nodes, watcher } = await watch();
   nodes.a.shows = observed({ role: 'primary', position: '11' });
   await clock.pass(1_000);
-  nodes.a.shows = new Refused('nobody listens');
+  nodes.a.shows = new ProbeError('unreachable');
   await clock.pass(60_000);
   expect(watcher.topology.primary).toBeUndefined();
   expect(replicas(watcher)).toEqual(['b']);
@@ -184,7 +184,7 @@ describe('whether a replica is worth a look', () => {
     });
     watcher.noteWritten('a', '11');
     await clock.pass(5_000);
-    nodes.a.shows = new Refused('nobody listens');
+    nodes.a.shows = new ProbeError('unreachable');
     nodes.c.shows = observed({ role: 'primary', position: '11', timeline: 2 });
     await clock.pass(1_500);
     expect(watcher.topology.primary?.node).toBe('c');
@@ -197,14 +197,14 @@ describe('another primary', () => {
   test('is followed, and the old one is never returned to', async () => {
     const changes = heard('primary-changed');
     const { clock, nodes, watcher } = await watch();
-    nodes.a.shows = new Refused('nobody listens');
+    nodes.a.shows = new ProbeError('unreachable');
     await clock.pass(1_000);
     expect(watcher.topology.primary).toBeUndefined();
     nodes.b.shows = observed({ role: 'primary', position: '11', timeline: 2 });
     await clock.pass(1_000);
     expect(watcher.topology.primary?.node).toBe('b');
     nodes.a.shows = observed({ role: 'primary', position: '99' });
-    nodes.b.shows = new Refused('nobody listens');
+    nodes.b.shows = new ProbeError('unreachable');
     await clock.pass(60_000);
     expect([watcher.topology.primary, watcher.topology.timeline]).toEqual([undefined, 2]);
     expect(changes).toEqual([
@@ -224,6 +224,25 @@ describe('another primary', () => {
     expect(splits).toEqual([{ cluster: 'main', nodes: ['a', 'b'] }]);
   });
 
+  test('is looked for on all nodes as soon as the old one is lost', async () => {
+    const { clock, nodes, watcher } = await watch();
+    await clock.pass(500);
+    nodes.a.shows = new ProbeError('unreachable');
+    nodes.b.shows = observed({ role: 'primary', position: '11', timeline: 2 });
+    await watcher.suspect('a');
+    await settled();
+    expect(watcher.topology.primary?.node).toBe('b');
+  });
+
+  test('fences the old one, which is told once', async () => {
+    const fenced = heard('primary-fenced');
+    const { clock, nodes, watcher } = await watch();
+    nodes.b.shows = observed({ role: 'primary', position: '11', timeline: 2 });
+    await clock.pass(5_000);
+    expect(watcher.topology.fenced.map(({ node }) => node)).toEqual(['a']);
+    expect(fenced).toEqual([{ cluster: 'main', node: 'a', timeline: 1, newest: 2 }]);
+  });
+
   test('of another cluster is ignored', async () => {
     const { clock, nodes, watcher } = await watch();
     nodes.b.shows = observed({ role: 'primary', systemIdentifier: 'theirs', timeline: 9 });
@@ -237,7 +256,7 @@ describe('a cluster without a primary', () => {
     const changes = heard('read-only-changed');
     const { clock, nodes, watcher } = await watch();
     expect([changes, watcher.readOnly]).toEqual([[], false]);
-    nodes.a.shows = new Refused('nobody listens');
+    nodes.a.shows = new ProbeError('unreachable');
     await clock.pass(5_000);
     expect([changes, watcher.readOnly]).toEqual([[{ cluster: 'main', readOnly: true }], true]);
     nodes.b.shows = observed({ role: 'primary', position: '11', timeline: 2 });
@@ -321,7 +340,7 @@ describe('waiting for an answer', () => {
 
   test('ends when a change brings it', async () => {
     const { clock, nodes, watcher } = await watch();
-    nodes.a.shows = new Refused('nobody listens');
+    nodes.a.shows = new ProbeError('unreachable');
     await clock.pass(1_000);
     const waiting = watcher.waitFor(() => watcher.topology.primary?.node, long);
     nodes.b.shows = observed({ role: 'primary', timeline: 2 });
@@ -334,6 +353,49 @@ describe('waiting for an answer', () => {
     const waiting = watcher.waitFor(() => undefined, long);
     watcher.close();
     expect(await waiting).toBeUndefined();
+  });
+});
+
+describe('while somebody waits', () => {
+  test('nodes that are down are tried again and again, however long their pauses have become', async () => {
+    const { clock, nodes, watcher } = await watch();
+    nodes.a.shows = new ProbeError('unreachable');
+    await clock.pass(300_000);
+    const { probes } = nodes.a;
+    const waiting = watcher.waitFor(() => watcher.topology.primary?.node, 600_000);
+    await clock.pass(5_000);
+    expect(nodes.a.probes).toBe(probes + 10);
+    nodes.a.shows = observed({ role: 'primary', position: '10' });
+    await clock.pass(500);
+    expect(await waiting).toBe('a');
+    nodes.a.shows = new ProbeError('unreachable');
+    await clock.pass(300_000);
+    const later = nodes.a.probes;
+    await clock.pass(50_000);
+    expect(nodes.a.probes).toBeLessThanOrEqual(later + 1);
+  });
+
+  test('the first look is waited for no longer than is allowed', async () => {
+    const clock = new VirtualClock();
+    const watcher = new ClusterWatcher({
+      cluster: 'main',
+      nodes: [{ name: 'a', prober: new FakeNode('silence') }],
+      ...{
+        probeIntervalMs: 1_000,
+        probeTimeoutMs: 500,
+        failureThreshold: 3,
+        downtimeMs: 60_000,
+        maxLagMs: 10_000,
+      },
+      hasReached,
+      clock,
+      onTopology: () => undefined,
+    });
+    void watcher.start();
+    const waiting = watcher.waitFor(() => watcher.topology.primary, 600_000, 10);
+    await clock.pass(10);
+    expect(await waiting).toBeUndefined();
+    watcher.close();
   });
 });
 

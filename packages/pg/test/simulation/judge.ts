@@ -1,0 +1,63 @@
+import type { ReplicationEvents } from '@node-replicated/core';
+
+/** The promises that a schedule may break (ARCHITECTURE.md, docs/consistency.md). */
+export type Promised =
+  | 'a client sees what it wrote, and with monotonic reads what it has seen'
+  | 'a response to a write pins its client'
+  | 'a pin never moves back'
+  | "an answer to a read takes no write's pin away"
+  | 'a pin holds for its time, and no longer'
+  | 'a token is at most 200 bytes long'
+  | 'a cookie that nobody signed changes nothing'
+  | 'a write goes to the proven primary of the newest timeline alone'
+  | 'a write is carried out once at most'
+  | 'an error that is no doubt means that nothing was written'
+  | 'a lower timeline is never returned to'
+  | 'a split brain has no primary'
+  | 'a node changes its state by legal moves alone'
+  | 'a read does not fail while a node that may serve it is known to be up'
+  | 'every request ends'
+  | 'once all is well, replicas serve again';
+
+/** A promise that was broken, and how. */
+export interface Violation {
+  readonly promised: Promised;
+  readonly how: string;
+}
+
+/** Collects what a schedule broke, and tells its story where somebody wants to hear it. */
+export class Judge {
+  readonly violations: Violation[] = [];
+  readonly #tell: ((line: string) => void) | undefined;
+  readonly #now: () => number;
+
+  /** @param tell hears the story, line by line */
+  constructor(now: () => number, tell?: (line: string) => void) {
+    this.#now = now;
+    this.#tell = tell;
+  }
+
+  /** @param line made only where somebody listens */
+  note(line: () => string): void {
+    this.#tell?.(`${this.#now().toFixed(1).padStart(8)}  ${line()}`);
+  }
+
+  report(promised: Promised, how: string): void {
+    this.violations.push({ promised, how });
+    this.note(() => `BROKEN: ${promised}: ${how}`);
+  }
+
+  /** Judges a node's change of state: the legal moves are stated here once more. */
+  nodeChanged({ node, from, to }: ReplicationEvents['node-changed']): void {
+    if (from !== to && legalMoves[from]?.includes(to) !== true) {
+      this.report('a node changes its state by legal moves alone', `${node} from ${from} to ${to}`);
+    }
+  }
+}
+
+const legalMoves: Readonly<Record<string, readonly string[]>> = {
+  connecting: ['up', 'lagging', 'down'],
+  up: ['lagging', 'down'],
+  lagging: ['up', 'down'],
+  down: ['connecting'],
+};

@@ -1,0 +1,205 @@
+import { type LocalCluster, type LocalNode, startCluster } from '@node-replicated/local-cluster';
+import type { ReplicatedPool, ReplicatedPoolOptions } from '@node-replicated/pg';
+import { from as copyFrom } from 'pg-copy-streams';
+import { afterEach, beforeEach, expect, type TestContext, test, vi } from 'vitest';
+import { duringGet, eventually, failureOf, heard, numberOn, openPool, within } from '../integration/stage.js';
+import { expectHonest, type Load, underLoad, type Verdict } from './load.js';
+
+vi.setConfig({ testTimeout: 90_000 });
+
+const settings: ReplicatedPoolOptions = { probeTimeoutMs: 1_500, downtimeMs: 1_000, failoverWaitMs: 30_000 };
+
+let cluster: LocalCluster;
+let old: LocalNode;
+/** The replica that is promoted, and the one that is not. */
+let heir: LocalNode;
+let other: LocalNode;
+let pool: ReplicatedPool;
+
+beforeEach(async () => {
+  // What is acknowledged is on the heir, so that its promotion loses nothing.
+  cluster = await startCluster({ replicas: 2, sync: 1, settings: { synchronous_commit: 'remote_apply' } });
+  old = cluster.primary;
+  [heir, other] = cluster.replicas as [LocalNode, LocalNode];
+  await cluster.primary.query('CREATE TABLE stray (x int)');
+  pool = await openPool(cluster, settings);
+});
+
+afterEach(async () => {
+  try {
+    await within(15_000, 'the end of the pool', pool.end());
+  } finally {
+    await cluster.stop();
+  }
+});
+
+test('a promotion after the primary was killed is followed, and loses, doubles and hides no write', async (context) => {
+  const verdict = await duringFailover(context, async (load) => {
+    await old.kill();
+    await succeed();
+    await load.isWritten();
+    await load.isServedBy(other);
+  });
+  expectFollowed(verdict);
+});
+
+test('a promotion while the old primary still lives fences it, and this is told', async (context) => {
+  let verdict: Verdict | undefined;
+  const fenced = await heard('primary-fenced', async () => {
+    verdict = await duringFailover(context, async (load) => {
+      // What it acknowledges from here on, nobody has who follows another.
+      await old.cut('refuse');
+      await eventually('it is given up', () => pool.status().readOnly);
+      await succeed();
+      await old.heal();
+      await eventually('it is fenced', () => pool.status().fenced.includes('primary'));
+      await load.isWritten();
+    });
+  });
+  if (verdict !== undefined) expectFollowed(verdict);
+  expect(fenced[0]).toEqual({ cluster: 'main', node: 'primary', timeline: 1, newest: 2 });
+  expect(pool.status()).toMatchObject({ primary: heir.name, splitBrain: [], fenced: ['primary'] });
+});
+
+test('an old primary that comes back alone is fenced: it is neither written to nor read from', async () => {
+  const own = await impatient();
+  await old.kill();
+  await succeed();
+  await eventually('the heir is followed', () => own.status().primary === heir.name);
+  await Promise.all([heir.kill(), other.kill()]);
+  await eventually('it is lost', () => own.status().readOnly);
+  await old.restart();
+  // Otherwise its commits would wait for a replica.
+  await old.query("ALTER SYSTEM SET synchronous_standby_names = ''");
+  await old.query('SELECT pg_reload_conf()');
+  await eventually('it is fenced', () => own.status().fenced.includes(old.name));
+  expect(await failureOf(own.query(insertStray(2)))).toMatchObject({ code: 'ERR_NO_PRIMARY' });
+  expect(await failureOf(duringGet(() => own.query('SELECT 1')))).toMatchObject({ code: 'ERR_NO_NODE' });
+  expect(await numberOn(old, strays(2))).toBe(0);
+  await heir.restart();
+  await eventually('the heir is followed', () => own.status().primary === heir.name);
+  await own.end();
+});
+
+test('an old primary that comes back as a replica is read from', async (context) => {
+  const verdict = await duringFailover(context, async (load) => {
+    await old.kill();
+    await succeed();
+    await load.isWritten();
+    await old.follow(heir);
+    await eventually('it is up', () => stateOf('primary') === 'up replica');
+    await load.isServedBy(old);
+  });
+  expectFollowed(verdict);
+  expect(pool.status().fenced).toEqual([]);
+});
+
+test('a switchover, in which the old primary stops in order, is followed', async (context) => {
+  const verdict = await duringFailover(context, async (load) => {
+    await old.shutdown('fast');
+    await succeed();
+    await old.follow(heir);
+    await load.isWritten();
+    await load.isServedBy(old);
+  });
+  expectFollowed(verdict);
+});
+
+test('two primaries on one timeline: nothing is written, reads go on, and it ends when one of them is gone', async () => {
+  const own = await impatient();
+  await old.kill();
+  const events = await heard(
+    'split-brain',
+    async () => {
+      await Promise.all([heir.promote(), other.promote()]);
+      await eventually('it is noticed', () => own.status().splitBrain.length === 2);
+    },
+    'impatient',
+  );
+  expect(events).toEqual([{ cluster: 'impatient', nodes: [heir.name, other.name] }]);
+  expect((await duringGet(() => own.query('SELECT 1 AS one'))).rows).toEqual([{ one: 1 }]);
+  expect(await failureOf(own.query(insertStray(1)))).toMatchObject({ code: 'ERR_SPLIT_BRAIN' });
+  await other.kill();
+  await eventually('it has ended', () => own.status().primary === heir.name);
+  expect(await numberOn(heir, strays(1))).toBe(0);
+  await own.end();
+});
+
+test('a promotion is noticed by a write that the old primary rejects, long before a probe is due', async () => {
+  const own = await impatient({ probeIntervalMs: 600_000, failoverWaitMs: 20_000 });
+  await own.query(insertStray(1));
+  await old.query('ALTER SYSTEM SET default_transaction_read_only = on');
+  await old.query('SELECT pg_reload_conf()');
+  await eventually("it holds for the pool's sessions", async () => {
+    const { rows } = await own.query("SELECT current_setting('default_transaction_read_only') AS value");
+    return rows[0]?.value === 'on';
+  });
+  await succeed();
+  await own.query(insertStray(2));
+  expect(own.status().primary).toBe(heir.name);
+  expect(await numberOn(heir, strays(2))).toBe(1);
+  expect(await numberOn(old, strays(2))).toBe(0);
+  await own.end();
+});
+
+test('a promotion is noticed by a connection that is lost, long before a probe is due', async () => {
+  const own = await impatient({ probeIntervalMs: 600_000, failoverWaitMs: 20_000 });
+  await own.query(insertStray(1));
+  await old.kill();
+  await succeed();
+  await own.query(insertStray(2));
+  expect(own.status().primary).toBe(heir.name);
+  expect(await numberOn(heir, strays(2))).toBe(1);
+  await own.end();
+});
+
+test('a COPY whose connection is lost is ERR_OUTCOME_UNKNOWN, with the cause', async () => {
+  const client = await pool.connect();
+  client.on('error', () => undefined);
+  const stream = client.query(copyFrom('COPY stray FROM STDIN'));
+  const failed = new Promise<Error>((resolve) => stream.once('error', resolve));
+  stream.write('1\n');
+  const copying = "FROM pg_stat_activity WHERE query LIKE 'COPY stray%'";
+  await eventually(
+    'it is under way',
+    async () => (await numberOn(old, `SELECT count(*) AS n ${copying}`)) === 1,
+  );
+  await old.query(`SELECT pg_terminate_backend(pid) ${copying}`);
+  expect(await failed).toMatchObject({ code: 'ERR_OUTCOME_UNKNOWN', cause: { code: '57P01' } });
+  client.release();
+});
+
+/** The heir takes over, and the other replica follows it. */
+async function succeed(): Promise<void> {
+  await heir.promote();
+  await other.follow(heir);
+}
+
+function duringFailover(context: TestContext, fault: (load: Load) => Promise<unknown>): Promise<Verdict> {
+  const primary = (): LocalNode => heir;
+  return underLoad({ context, cluster, pool, primary, untilServedByReplica: false }, fault);
+}
+
+/** Reads have not failed, and writes only where nobody can know whether they happened. */
+function expectFollowed(verdict: Verdict): void {
+  expectHonest(verdict);
+  expect(verdict.failedWrites.filter((failure) => !failure.includes('ERR_OUTCOME_UNKNOWN'))).toEqual([]);
+  expect(pool.status()).toMatchObject({ primary: heir.name, readOnly: false });
+}
+
+function impatient(options: ReplicatedPoolOptions = {}): Promise<ReplicatedPool> {
+  return openPool(cluster, { ...settings, failoverWaitMs: 500, name: 'impatient', ...options });
+}
+
+function stateOf(name: string): string {
+  const node = pool.status().nodes.find((one) => one.name === name);
+  return `${node?.state} ${node?.role}`;
+}
+
+function insertStray(x: number): string {
+  return `INSERT INTO stray VALUES (${x})`;
+}
+
+function strays(x: number): string {
+  return `SELECT count(*) AS n FROM stray WHERE x = ${x}`;
+}

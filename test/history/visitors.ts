@@ -51,7 +51,8 @@ export async function visit(options: VisitOptions): Promise<void> {
         keys: keysOf(session),
         popular: keysOf(sessionName(0)),
         curiosity,
-        writes: 0.12 + 0.13 * random(),
+        // Whom others look at has something new most of the time.
+        writes: curiosity > 0 && index === 0 ? 0.7 : 0.12 + 0.13 * random(),
       };
       return visitor.keys.map((key) => new Tab(visitor, key, seededRandom(random() * 2 ** 32), history));
     });

@@ -21,18 +21,20 @@ export class SessionPool {
 
   constructor(config: pg.PoolConfig, prove: Proof) {
     const clients = this.#clients;
-    this.pool = new pg.Pool({
+    const settings: pg.PoolConfig & ScopeFreeConfig = {
       ...config,
       password: config.password,
-      Client: scopeFree((config.Client as ClientClass | undefined) ?? pg.Client, (client) => {
+      Client: scopeFree((config.Client as ClientClass | undefined) ?? pg.Client),
+      [openedKey]: (client: pg.Client) => {
         clients.add(client);
         client.once('end', () => clients.delete(client));
-      }),
+      },
       onConnect: async (client) => {
         await prove(client);
         await config.onConnect?.(client);
       },
-    });
+    };
+    this.pool = new pg.Pool(settings);
     // While a client is checked out nobody else listens to it, and an error without a listener ends the process.
     // Whoever waits for a statement is told by the statement.
     this.pool.on('connect', (client) => client.on('error', () => undefined));
@@ -70,20 +72,41 @@ export class SessionPool {
   }
 }
 
+/** Where a pool's settings hold what is to be told of its new clients: pg-pool hands all of them to each client. */
+const openedKey = Symbol('opened');
+
+interface ScopeFreeConfig extends pg.ClientConfig {
+  readonly [openedKey]?: (client: pg.Client) => void;
+}
+
+const scopeFreeClasses = new WeakMap<ClientClass, ClientClass>();
+
 /**
- * A client whose socket belongs to no request: otherwise every event of the connection would run in the scope of
- * the request that happened to open it.
+ * A class of clients whose sockets belong to no request: otherwise every event of a connection would run in the
+ * scope of the request that happened to open it. There is one for each class, so that all pools share what the
+ * engine learns of it.
  */
-function scopeFree(Base: ClientClass, onOpen: (client: pg.Client) => void): ClientClass {
-  return class extends Base {
+function scopeFree(Base: ClientClass): ClientClass {
+  const known = scopeFreeClasses.get(Base);
+  if (known !== undefined) return known;
+  const made = class extends Base {
+    readonly #opened: ScopeFreeConfig[typeof openedKey];
+
+    constructor(config?: ScopeFreeConfig) {
+      super(config);
+      this.#opened = config?.[openedKey];
+    }
+
     override connect(): Promise<pg.Client>;
     override connect(callback: (error: Error) => void): void;
     override connect(callback?: (error: Error) => void): Promise<pg.Client> | void {
-      onOpen(this);
+      this.#opened?.(this);
       return runInScope(undefined, () => {
         if (callback !== undefined) return super.connect(callback);
         return super.connect().then(() => this);
       });
     }
   };
+  scopeFreeClasses.set(Base, made);
+  return made;
 }

@@ -200,7 +200,7 @@ export class PgCluster implements Cluster {
     const now = this.#world.clock.now();
     if (now - this.#soughtAt < seekPauseMs) return;
     this.#soughtAt = now;
-    void this.#watcher.checkAll();
+    this.#lookAround();
   }
 
   /**
@@ -295,7 +295,8 @@ export class PgCluster implements Cluster {
     // What is under way on a primary that was only removed goes on, until there is another one.
     if (this.#primary !== undefined) for (const node of this.#leaving) node.isPrimary = false;
     if (lost) this.#discovery?.hurry();
-    for (const node of this.#nodes.values()) node.reconsiderReads();
+    for (const nodes of [this.#nodes.values(), this.#leaving])
+      for (const node of nodes) node.reconsiderReads();
   }
 
   /** Somebody waits for a node that can serve: any may be back, and others may have come. */

@@ -25,33 +25,59 @@ interface PooledClient {
   [borrower]: Borrower | undefined;
 }
 
+/** Where the settings of a pool, which pg-pool hands to each client, hold what is to be asked and told of new ones. */
+export const gate: unique symbol = Symbol('gate');
+
+/** Who is asked and told of a pool's new connections. */
+interface Gate extends Doorkeeper {
+  /** A client begins to connect. */
+  onOpen(client: pg.Client): void;
+}
+
+/** The settings of a pool whose clients are of a {@link pooledClass}. */
+export interface PooledConfig extends pg.PoolConfig {
+  readonly [gate]?: Gate;
+}
+
+const pooledClasses = new WeakMap<ClientClass, ClientClass>();
+
 /**
- * The class of a pool's clients.
+ * The class of the clients of pools: one for each class beneath, so that all pools share what the engine learns of
+ * it.
  *
- * It connects only if it may, and its socket belongs to no request: otherwise every event of the connection would
- * run in the scope of the request that happened to open it.
+ * A client connects only if it may, and its socket belongs to no request: otherwise every event of the connection
+ * would run in the scope of the request that happened to open it.
  *
  * @param Base `pg.Client`, or the application's own
- * @param onOpen called with each client that begins to connect
  */
-export function pooledClass(
-  Base: ClientClass,
-  doorkeeper: Doorkeeper,
-  onOpen: (client: pg.Client) => void,
-): ClientClass {
+export function pooledClass(Base: ClientClass): ClientClass {
+  const known = pooledClasses.get(Base);
+  if (known !== undefined) return known;
+  const made = makePooledClass(Base);
+  pooledClasses.set(Base, made);
+  return made;
+}
+
+function makePooledClass(Base: ClientClass): ClientClass {
   const Pooled = class extends Base implements PooledClient {
     [borrower]: Borrower | undefined;
+    readonly #gate: Gate | undefined;
+
+    constructor(config?: PooledConfig) {
+      super(config);
+      this.#gate = config?.[gate];
+    }
 
     override connect(): Promise<pg.Client>;
     override connect(callback: (error: Error) => void): void;
     override connect(callback?: (error: Error) => void): Promise<pg.Client> | void {
-      const refusal = doorkeeper.refusal();
-      if (refusal === undefined) onOpen(this);
+      const refusal = this.#gate?.refusal();
+      if (refusal === undefined) this.#gate?.onOpen(this);
       return runInScope(undefined, () => {
         if (callback === undefined) return refusal === undefined ? this.#open() : Promise.reject(refusal);
         if (refusal !== undefined) return process.nextTick(callback, refusal);
         super.connect((error: Error | null) => {
-          doorkeeper.onTried(error ?? undefined);
+          this.#gate?.onTried(error ?? undefined);
           Reflect.apply(callback, undefined, [plainError(error)]);
         });
       });
@@ -59,7 +85,7 @@ export function pooledClass(
 
     async #open(): Promise<pg.Client> {
       const [outcome] = await Promise.allSettled([super.connect()]);
-      doorkeeper.onTried(outcome.status === 'rejected' ? outcome.reason : undefined);
+      this.#gate?.onTried(outcome.status === 'rejected' ? outcome.reason : undefined);
       if (outcome.status === 'rejected') throw plainError(outcome.reason);
       return this;
     }

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { destroyConnection } from './connection-use.js';
-import { type ClientClass, type Doorkeeper, pooledClass } from './pooled-client.js';
+import { type ClientClass, type Doorkeeper, gate, type PooledConfig, pooledClass } from './pooled-client.js';
 
 /** As it was loaded: an application may have put a ReplicatedPool in its place, for libraries that make their own. */
 const { Pool } = pg;
@@ -23,18 +23,24 @@ export class SessionPool {
 
   constructor(config: pg.PoolConfig, prove: Proof, doorkeeper: Doorkeeper) {
     const clients = this.#clients;
-    this.pool = new Pool({
+    const settings: PooledConfig = {
       ...config,
       password: config.password,
-      Client: pooledClass((config.Client as ClientClass | undefined) ?? pg.Client, doorkeeper, (client) => {
-        clients.add(client);
-        client.once('end', () => clients.delete(client));
-      }),
+      Client: pooledClass((config.Client as ClientClass | undefined) ?? pg.Client),
+      [gate]: {
+        refusal: () => doorkeeper.refusal(),
+        onTried: (error) => doorkeeper.onTried(error),
+        onOpen: (client) => {
+          clients.add(client);
+          client.once('end', () => clients.delete(client));
+        },
+      },
       onConnect: async (client) => {
         await withinTime(config.connectionTimeoutMillis, client, prove(client));
         await config.onConnect?.(client);
       },
-    });
+    };
+    this.pool = new Pool(settings);
     // While a client is checked out nobody else listens to it, and an error without a listener ends the process.
     // Whoever waits for a statement is told by the statement.
     this.pool.on('connect', (client) => client.on('error', () => undefined));

@@ -30,6 +30,7 @@ export class Judge {
   readonly violations: Violation[] = [];
   readonly #tell: ((line: string) => void) | undefined;
   readonly #now: () => number;
+  readonly #downAt = new Map<string, number>();
 
   /** @param tell hears the story, line by line */
   constructor(now: () => number, tell?: (line: string) => void) {
@@ -47,8 +48,14 @@ export class Judge {
     this.note(() => `BROKEN: ${promised}: ${how}`);
   }
 
+  /** Whether a process has given a node up since then: what it was asked has failed. */
+  wasGivenUp(node: string, since: number): boolean {
+    return (this.#downAt.get(node) ?? Number.NEGATIVE_INFINITY) >= since;
+  }
+
   /** Judges a node's change of state: the legal moves are stated here once more. */
   nodeChanged({ node, from, to }: ReplicationEvents['node-changed']): void {
+    if (to === 'down') this.#downAt.set(node, this.#now());
     if (from !== to && legalMoves[from]?.includes(to) !== true) {
       this.report('a node changes its state by legal moves alone', `${node} from ${from} to ${to}`);
     }

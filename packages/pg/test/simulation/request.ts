@@ -134,7 +134,10 @@ export class Request {
       this.#failed = true;
       judge.note(() => `${name} cannot read: ${error instanceof Error ? error.message : error}`);
       const able = this.#ableToServe(anyReplica).filter(
-        (node) => ready.includes(node) && this.#process.couldReach(this.#process.server(node), since),
+        (node) =>
+          ready.includes(node) &&
+          !judge.wasGivenUp(node, since) &&
+          this.#process.couldReach(this.#process.server(node), since),
       );
       if (able.length > 0) {
         const how = `${name} failed, though ${able} could serve: ${error instanceof Error ? error.message : error}`;

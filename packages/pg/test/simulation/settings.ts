@@ -52,12 +52,14 @@ export interface ScheduleSettings {
   readonly faults: readonly Fault[];
   readonly durationMs: number;
   readonly events: number;
+  /** Whether it goes on until everybody knows that all is well, and everybody comes once more. */
+  readonly toTheEnd: boolean;
 }
 
 export function drawSettings(random: SeededRandom): ScheduleSettings {
   return {
-    servers: random.pick([2, 3, 3, 3, 4]),
-    processes: random.pick([1, 1, 2]),
+    servers: random.pick([2, 2, 3, 3, 4]),
+    processes: random.pick([1, 1, 1, 2]),
     browsers: random.whole(1, 3),
     synchronous: random.chance(0.5),
     start: drawStart(random),
@@ -74,8 +76,9 @@ export function drawSettings(random: SeededRandom): ScheduleSettings {
       balance: random.pick(['least-busy', 'round-robin', 'random']),
     },
     faults: faults.filter(() => random.chance(0.25)),
-    durationMs: random.whole(400, 1_500),
-    events: random.whole(6, 18),
+    durationMs: random.whole(300, 1_200),
+    events: random.whole(5, 15),
+    toTheEnd: random.chance(0.2),
   };
 }
 

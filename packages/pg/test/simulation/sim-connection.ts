@@ -149,15 +149,23 @@ function field(name: string, dataTypeID: number): object {
   return { name, dataTypeID, format: 'text' };
 }
 
+/** The networks of all processes, under the name that their connections give for their user. */
+const networks = new Map<string, Network>();
+
+/** Makes a process's network known to {@link SimClient}. */
+export function addNetwork(user: string, network: Network): void {
+  networks.set(user, network);
+}
+
 /** `pg.Client` over a simulated network. */
-export function simClient(network: Network): typeof pg.Client {
-  return class extends pg.Client {
-    constructor(config: string | pg.ClientConfig = {}) {
-      const settings = typeof config === 'string' ? { host: config } : config;
-      const connection = new SimConnection(network, network.server(settings.host ?? ''));
-      // Whoever brings a socket closes the connection by that.
-      settings.stream?.()?.once('close', () => connection.destroy());
-      super(Object.assign({ ...settings }, { connection }));
-    }
-  };
+export class SimClient extends pg.Client {
+  constructor(config: string | pg.ClientConfig = {}) {
+    const settings = typeof config === 'string' ? { host: config } : config;
+    const network = networks.get(settings.user ?? '');
+    if (network === undefined) throw new Error(`There is no network of '${settings.user}'.`);
+    const connection = new SimConnection(network, network.server(settings.host ?? ''));
+    // Whoever brings a socket closes the connection by that.
+    settings.stream?.()?.once('close', () => connection.destroy());
+    super(Object.assign({ ...settings }, { connection }));
+  }
 }

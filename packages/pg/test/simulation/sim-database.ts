@@ -204,7 +204,6 @@ export class SimDatabase {
 
   #replace(server: SimServer, branch: Branch, system: string, follows: SimServer | undefined): void {
     this.stop(server);
-    const { life } = server;
     server.system = system;
     server.standby = true;
     server.branch = branch;
@@ -212,9 +211,7 @@ export class SimDatabase {
     server.replayed = server.received;
     server.follows = follows;
     server.paused = false;
-    this.#time.afterQuietly(this.#random.whole(30, 100), () => {
-      if (server.life === life) this.start(server);
-    });
+    this.#time.afterQuietly(this.#random.whole(30, 100), () => this.start(server));
   }
 
   /** Starts a server alone as a primary of the timeline that it is on: nobody has told it of any other. */

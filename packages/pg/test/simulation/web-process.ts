@@ -9,7 +9,7 @@ import type { Judge } from './judge.js';
 import type { TokenFacts } from './pin-facts.js';
 import type { SeededRandom } from './seeded-random.js';
 import type { ScheduleSettings } from './settings.js';
-import { type Network, type SimConnection, simClient } from './sim-connection.js';
+import { addNetwork, type Network, SimClient, type SimConnection } from './sim-connection.js';
 import { ownSystem, type SimDatabase } from './sim-database.js';
 import type { Answer, Question } from './sim-protocol.js';
 import type { SimServer } from './sim-server.js';
@@ -64,17 +64,17 @@ export class WebProcess implements Network {
     this.time = world.time;
     this.#world = world;
     this.web = this.#configure(world.settings.forMs, world.settings.maxAgeMs);
-    const client = simClient(this);
+    addNetwork(name, this);
     const settings = resolvePoolOptions({
       ...world.settings.pool,
       nodes: world.database.servers.map(({ name: host }) => ({ name: host, host, port: 5432 })),
-      user: 'simulated',
+      user: name,
       database: 'simulated',
       idleTimeoutMillis: 0,
-      Client: client,
+      Client: SimClient,
     });
     const events = new PoolEvents(new EventEmitter());
-    this.cluster = new PgCluster(settings, events, { clock: world.time, ProbeClient: client });
+    this.cluster = new PgCluster(settings, events, { clock: world.time, ProbeClient: SimClient });
     this.context = { cluster: this.cluster, memory: new StatementMemory() };
   }
 

@@ -127,6 +127,15 @@ describe('a primary and two replicas', () => {
     });
   });
 
+  it('a read that has to be on the primary is asked once more when only its connection was lost', async () => {
+    const slow = duringGet(() => usePrimary(() => pool.query('SELECT 1 AS one FROM pg_sleep(2)')));
+    await eventually('it is under way and cut', async () => {
+      const sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
+      return (await numberOn(cluster.primary, `SELECT count(*) AS n FROM (${sql}) AS cut`)) === 1;
+    });
+    expect((await within(20_000, 'the read', slow)).rows).toEqual([{ one: 1 }]);
+  });
+
   describe('when the primary is frozen', () => {
     afterEach(() => cluster.primary.thaw());
 

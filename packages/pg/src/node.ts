@@ -12,6 +12,7 @@ import type pg from 'pg';
 import { hasReached } from './lsn.js';
 import { NodeDoor } from './node-door.js';
 import type { NodeSettings } from './node-options.js';
+import { NodePools, type PoolCounts } from './node-pools.js';
 import type { PoolSettings } from './options.js';
 import { PrimaryReads } from './primary-reads.js';
 import type { PrimaryReadsSettings } from './primary-reads-options.js';
@@ -69,11 +70,8 @@ export class PgNode implements Balanced, Selectable {
   #isPrimary = false;
   #readable = false;
   #latency: LatencyAverage | undefined;
-  #reader: SessionPool | undefined;
   #primaryReads: PrimaryReads | undefined;
-  #writer: SessionPool | undefined;
-  /** Pools that nobody takes a connection from any more, until the last one has come back. */
-  readonly #retired = new Map<SessionPool, Promise<void>>();
+  readonly #pools: NodePools;
   #hasLeft = false;
   #isDown = false;
 
@@ -92,6 +90,11 @@ export class PgNode implements Balanced, Selectable {
     const { clock } = hooks.world;
     this.#door = new NodeDoor(settings, clock, (error) => hooks.onRejected(name, error));
     this.#silence = new Silence(settings, clock, () => hooks.onSilence(name));
+    this.#pools = new NodePools({
+      openReader: () => this.#openReader(),
+      openWriter: () => this.#open(this.#writerConfig, proveWriter(name, hooks.newestTimeline)),
+      onGone: hooks.onPoolGone,
+    });
     this.#shown = new SharedTask(() => this.#askShown(settings.probeTimeoutMs));
   }
 
@@ -116,7 +119,9 @@ export class PgNode implements Balanced, Selectable {
 
   /** @param now when this is; undefined before every node was looked at: there is nothing to come back from then */
   setReadable(readable: boolean, now: number | undefined): void {
-    if (readable && !this.#readable) this.backSince = now;
+    // One that had only missed a probe has not been away.
+    const wasDoubted = this.#description?.state === 'up' && this.#description.failures > 0;
+    if (readable && !this.#readable && !wasDoubted) this.backSince = now;
     this.#readable = readable;
   }
 
@@ -128,7 +133,8 @@ export class PgNode implements Balanced, Selectable {
   set isPrimary(value: boolean) {
     if (this.#isPrimary === value) return;
     this.#isPrimary = value;
-    if (this.#reader !== undefined) this.#reader.pool.options.max = this.#readerMax(this.#reader.pool);
+    const reader = this.#pools.opened?.pool;
+    if (reader !== undefined) reader.options.max = this.#readerMax(reader);
   }
 
   /**
@@ -151,9 +157,9 @@ export class PgNode implements Balanced, Selectable {
     if (failure === undefined && wasShut) this.#door.letIn();
     if (state === 'down' && before?.state !== 'down') {
       if (failure === 'rejected' || failure === 'not-ready') this.#letGo();
-      else if (observedAt !== undefined || failure !== 'unreachable') this.#sever();
+      else if (observedAt !== undefined || failure !== 'unreachable') this.#pools.sever(this.#noAnswer());
     } else if (failure === 'no-answer' && failures === 1 && role === 'replica' && !this.#readable) {
-      this.#severFree();
+      this.#pools.severFree(this.#noAnswer(), (client) => this.streaming.has(client));
     }
     if (state === 'connecting') return false;
     const isNews = state === 'down' && !this.#isDown;
@@ -192,10 +198,10 @@ export class PgNode implements Balanced, Selectable {
    */
   takeReader(done: Taken, goElsewhere?: () => boolean): void {
     if (this.#hasLeft) return done(this.#departure());
-    this.#reader ??= this.#openReader();
-    if (!this.#isPrimary) return this.#reader.take(done);
-    this.#primaryReads ??= this.#openPrimaryReads(this.#reader.pool);
-    this.#primaryReads.take(this.#reader, done, goElsewhere);
+    const { reader } = this.#pools;
+    if (!this.#isPrimary) return reader.take(done);
+    this.#primaryReads ??= this.#openPrimaryReads(reader.pool);
+    this.#primaryReads.take(reader, done, goElsewhere);
   }
 
   /** Something was seen anew: reads that wait for this node because it is the primary may go elsewhere. */
@@ -211,21 +217,17 @@ export class PgNode implements Balanced, Selectable {
   /** Takes a connection that is proved to be on the primary. */
   takeWriter(done: Taken): void {
     if (this.#hasLeft) return done(this.notPrimary());
-    this.#writer ??= this.#open(this.#writerConfig, proveWriter(this.name, this.#hooks.newestTimeline));
-    this.#writer.take(done);
+    this.#pools.writer.take(done);
   }
 
   /** The pools that exist. */
   get pools(): readonly pg.Pool[] {
-    const all = [this.#reader, this.#writer, ...this.#retired.keys()];
-    return all.filter((pool) => pool !== undefined).map(({ pool }) => pool);
+    return this.#pools.all;
   }
 
   /** The node is no longer the primary: nobody writes there any more. */
-  async retireWriter(): Promise<void> {
-    const writer = this.#writer;
-    this.#writer = undefined;
-    await this.#retire(writer, this.notPrimary());
+  retireWriter(): Promise<void> {
+    return this.#pools.retireWriter(this.notPrimary());
   }
 
   /** Whether the node is no longer one of the cluster. */
@@ -240,11 +242,9 @@ export class PgNode implements Balanced, Selectable {
   async leave(): Promise<void> {
     this.#hasLeft = true;
     this.#readable = false;
-    const reader = this.#reader;
-    this.#reader = undefined;
-    void this.#retire(reader, this.#departure());
+    void this.#pools.retireReader(this.#departure());
     void this.retireWriter();
-    await Promise.all(this.#retired.values());
+    await this.#pools.whenRetired();
   }
 
   /** The error of a write that this node must not get. */
@@ -254,14 +254,14 @@ export class PgNode implements Balanced, Selectable {
 
   /** How many connections the reader and the writer have. */
   get connections(): { readonly reader: PoolCounts; readonly writer: PoolCounts } {
-    return { reader: countsOf(this.#reader?.pool, this.waitingReads), writer: countsOf(this.#writer?.pool) };
+    const { reader, writer } = this.#pools.counts;
+    return { reader: { ...reader, waiting: reader.waiting + this.waitingReads }, writer };
   }
 
   async close(): Promise<void> {
     this.prober.close();
     this.#silence.close();
-    const ended = this.pools.map((pool) => (pool.ending ? undefined : pool.end()));
-    await Promise.all([...ended, ...this.#retired.values()]);
+    await this.#pools.close();
   }
 
   async #askShown(ms: number): Promise<Position | undefined> {
@@ -300,32 +300,9 @@ export class PgNode implements Balanced, Selectable {
     }
   }
 
-  #retire(pool: SessionPool | undefined, error: Error): Promise<void> {
-    if (pool === undefined) return Promise.resolve();
-    const retired = pool.retire(error).finally(() => {
-      this.#retired.delete(pool);
-      this.#hooks.onPoolGone(pool.pool);
-    });
-    this.#retired.set(pool, retired);
-    return retired;
-  }
-
   /** In the words of a connection that is lost, since a read may as well run elsewhere. */
   #departure(): Error {
     return new Error(`Connection terminated: ${this.name} is no longer a node of the cluster.`);
-  }
-
-  #sever(): void {
-    const error = this.#noAnswer();
-    for (const pool of [this.#reader, this.#writer, ...this.#retired.keys()]) pool?.sever(error);
-  }
-
-  /** Cuts the connections whose statements can run elsewhere: those outside a transaction. */
-  #severFree(): void {
-    this.#reader?.sever(this.#noAnswer(), (client) => {
-      const status = client.getTransactionStatus();
-      return (status === 'I' || status === null) && !this.streaming.has(client);
-    });
   }
 
   #noAnswer(): Error {
@@ -335,10 +312,8 @@ export class PgNode implements Balanced, Selectable {
   /** It takes nobody new: what is under way goes on, and its connections are closed after that. */
   #letGo(): void {
     const error = this.#description?.error ?? this.#noAnswer();
-    const pools = [this.#reader, this.#writer];
-    this.#reader = undefined;
-    this.#writer = undefined;
-    for (const pool of pools) void this.#retire(pool, error);
+    void this.#pools.retireReader(error);
+    void this.#pools.retireWriter(error);
   }
 
   #openReader(): SessionPool {
@@ -373,18 +348,4 @@ export class PgNode implements Balanced, Selectable {
 function ownClientConfig(config: pg.PoolConfig, address: string | undefined): pg.PoolConfig {
   if (config.Client === undefined || address === undefined) return config;
   return { ...config, password: config.password, connectionString: address };
-}
-
-export interface PoolCounts {
-  readonly total: number;
-  readonly idle: number;
-  readonly waiting: number;
-}
-
-function countsOf(pool: pg.Pool | undefined, waitingOutside = 0): PoolCounts {
-  return {
-    total: pool?.totalCount ?? 0,
-    idle: pool?.idleCount ?? 0,
-    waiting: (pool?.waitingCount ?? 0) + waitingOutside,
-  };
 }

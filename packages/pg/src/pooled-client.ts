@@ -1,5 +1,6 @@
 import { runInScope } from '@node-replicated/core/adapter';
 import type pg from 'pg';
+import { plainError } from './node-failure.js';
 
 export type ClientClass = new (config?: pg.ClientConfig) => pg.Client;
 
@@ -51,7 +52,7 @@ export function pooledClass(
         if (refusal !== undefined) return process.nextTick(callback, refusal);
         super.connect((error: Error | null) => {
           doorkeeper.onTried(error ?? undefined);
-          Reflect.apply(callback, undefined, [error]);
+          Reflect.apply(callback, undefined, [plainError(error)]);
         });
       });
     }
@@ -59,7 +60,7 @@ export function pooledClass(
     async #open(): Promise<pg.Client> {
       const [outcome] = await Promise.allSettled([super.connect()]);
       doorkeeper.onTried(outcome.status === 'rejected' ? outcome.reason : undefined);
-      if (outcome.status === 'rejected') throw outcome.reason;
+      if (outcome.status === 'rejected') throw plainError(outcome.reason);
       return this;
     }
 

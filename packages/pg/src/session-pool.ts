@@ -31,7 +31,7 @@ export class SessionPool {
         client.once('end', () => clients.delete(client));
       }),
       onConnect: async (client) => {
-        await prove(client);
+        await withinTime(config.connectionTimeoutMillis, client, prove(client));
         await config.onConnect?.(client);
       },
     });
@@ -75,5 +75,27 @@ export class SessionPool {
     const waiting = [...this.#waiting];
     this.#waiting.clear();
     for (const done of waiting) done(error);
+  }
+}
+
+/** A server may let a connection in and then say nothing: the time to connect holds for its proof too. */
+async function withinTime(
+  ms: number | undefined,
+  client: pg.ClientBase,
+  proof: Promise<void>,
+): Promise<void> {
+  if (!ms) return proof;
+  let late: Error | undefined;
+  const timer = setTimeout(() => {
+    // In pg-pool's words.
+    late = new Error('Connection terminated due to connection timeout');
+    destroyConnection(client);
+  }, ms);
+  try {
+    await proof;
+  } catch (error) {
+    throw late ?? error;
+  } finally {
+    clearTimeout(timer);
   }
 }

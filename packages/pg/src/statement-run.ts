@@ -26,8 +26,8 @@ import { budgetOf, type TimeBudget } from './time-budget.js';
  * One statement outside any transaction, from its decision to its result.
  *
  * It begins on a reader, unless its decision or its first word sends it to the writer. A reader that rejects it
- * as a write changes nothing, so it runs again on the writer; a reader that is lost is replaced by another
- * candidate, and at last by the primary's own reader, each at most once. On the writer it is never sent twice.
+ * as a write changes nothing, so it runs again on the writer; a reader that is lost is replaced by another one, as
+ * {@link ReadRetries} says. On the writer it is never sent twice.
  */
 export class StatementRun {
   readonly #context: RunContext;

@@ -5,7 +5,7 @@ import type {
   NodeState,
 } from '@node-replicated/core/cluster';
 import { bytesBehind } from './lsn.js';
-import type { PoolCounts } from './node.js';
+import type { PoolCounts } from './node-pools.js';
 import type { PgCluster } from './pg-cluster.js';
 import type { StatementCounts } from './statement-counts.js';
 

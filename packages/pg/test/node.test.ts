@@ -57,3 +57,25 @@ describe('a node that did not say how far it has replayed', () => {
     expect(node.tellsReplayed).toBe(true);
   });
 });
+
+describe('when a node can be read from again', () => {
+  test('it has come back, for those who start it slowly', () => {
+    const node = silentNode();
+    node.setReadable(true, 1);
+    node.observe(seen(1));
+    node.setReadable(false, 2);
+    node.observe({ ...seen(1), state: 'down', failures: 3 });
+    node.setReadable(true, 3);
+    expect(node.backSince).toBe(3);
+  });
+
+  test('it has not, if it had only missed a probe', () => {
+    const node = silentNode();
+    node.setReadable(true, 1);
+    node.observe(seen(1));
+    node.setReadable(false, 2);
+    node.observe({ ...seen(1), failures: 1, failure: 'no-answer' });
+    node.setReadable(true, 3);
+    expect(node.backSince).toBe(1);
+  });
+});

@@ -213,7 +213,8 @@ export class Request {
         `${visit}: ${facts.timeline}/${facts.lsn} after ${held.timeline}/${held.lsn}`,
       );
     }
-    if (said.at > Math.max(now, lineage.at)) {
+    // The clock may have jumped back since the request came.
+    if (said.at > Math.max(now, Math.floor(this.#openedAt), lineage.at)) {
       judge.report(
         'a pin holds for its time, and no longer',
         `${visit}: its time begins at ${said.at}, not ${now}`,

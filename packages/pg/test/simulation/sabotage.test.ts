@@ -60,7 +60,8 @@ vi.mock('../../src/reader-choice.js', async (original) => {
   return {
     ReaderChoice: class extends actual.ReaderChoice {
       override suits(...given: Parameters<typeof actual.ReaderChoice.prototype.suits>) {
-        return broken.what === 'chosen once' || super.suits(...given);
+        // Who takes any replica must not look again, or it would choose for ever.
+        return broken.what === 'chosen once' || broken.what === 'any replica' || super.suits(...given);
       }
     },
   };

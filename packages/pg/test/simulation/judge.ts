@@ -48,14 +48,8 @@ export class Judge {
     this.note(() => `BROKEN: ${promised}: ${how}`);
   }
 
-  /** Whether a process has given a node up since then: what it was asked has failed. */
-  wasGivenUp(node: string, since: number): boolean {
-    return (this.#downAt.get(node) ?? Number.NEGATIVE_INFINITY) >= since;
-  }
-
   /** Judges a node's change of state: the legal moves are stated here once more. */
   nodeChanged({ node, from, to }: ReplicationEvents['node-changed']): void {
-    if (to === 'down') this.#downAt.set(node, this.#now());
     if (from !== to && legalMoves[from]?.includes(to) !== true) {
       this.report('a node changes its state by legal moves alone', `${node} from ${from} to ${to}`);
     }

@@ -133,12 +133,12 @@ export class Request {
     } catch (error) {
       this.#failed = true;
       judge.note(() => `${name} cannot read: ${error instanceof Error ? error.message : error}`);
-      const able = this.#ableToServe(anyReplica).filter(
-        (node) =>
-          ready.includes(node) &&
-          !judge.wasGivenUp(node, since) &&
-          this.#process.couldReach(this.#process.server(node), since),
-      );
+      const able = this.#ableToServe(anyReplica).filter((node) => {
+        if (!ready.includes(node)) return false;
+        if (!this.#process.couldReach(this.#process.server(node), since)) return false;
+        // What has to be on the primary is not sent again to one that was taken for dead under it: it may be the cause.
+        return decision.role === 'replica' || !this.#process.hasLost(node, since);
+      });
       if (able.length > 0) {
         const how = `${name} failed, though ${able} could serve: ${error instanceof Error ? error.message : error}`;
         judge.report('a read does not fail while a node that may serve it is known to be up', how);
@@ -211,6 +211,13 @@ export class Request {
       judge.report(
         'a pin never moves back',
         `${visit}: ${facts.timeline}/${facts.lsn} after ${held.timeline}/${held.lsn}`,
+      );
+    }
+    // The clock may have jumped back since the request came.
+    if (said.at > Math.max(now, Math.floor(this.#openedAt), lineage.at)) {
+      judge.report(
+        'a pin holds for its time, and no longer',
+        `${visit}: its time begins at ${said.at}, not ${now}`,
       );
     }
     Object.assign(lineage, joined(lineage, facts));

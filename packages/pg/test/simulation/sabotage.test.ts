@@ -60,7 +60,8 @@ vi.mock('../../src/reader-choice.js', async (original) => {
   return {
     ReaderChoice: class extends actual.ReaderChoice {
       override suits(...given: Parameters<typeof actual.ReaderChoice.prototype.suits>) {
-        return broken.what === 'chosen once' || super.suits(...given);
+        // Who takes any replica must not look again, or it would choose for ever.
+        return broken.what === 'chosen once' || broken.what === 'any replica' || super.suits(...given);
       }
     },
   };
@@ -128,7 +129,7 @@ vi.mock('../../../core/dist/pin-mark.js', async (original) => {
     joined: (...[held, mark]: Parameters<typeof actual.joined>) =>
       broken.what === 'late writes' ? mark : actual.joined(held, mark),
     holdMs: (...[mark, times]: Parameters<typeof actual.holdMs>) =>
-      actual.holdMs(broken.what === 'unknown as clock' && mark === 'unknown' ? 'clock' : mark, times),
+      broken.what === 'unknown as known' && !actual.isSeen(mark) ? times.forMs : actual.holdMs(mark, times),
   };
 });
 
@@ -183,7 +184,7 @@ const sabotages: readonly { readonly what: string; readonly how: string; readonl
   { what: 'early position', how: 'a position that was taken before the commit is used', breaks: seen },
   { what: 'any replica', how: 'a replica that has not caught up is better than none', breaks: seen },
   { what: 'late writes', how: 'a known position hides a write that is still under way', breaks: seen },
-  { what: 'unknown as clock', how: 'a write of unknown position holds no longer than others', breaks: held },
+  { what: 'unknown as known', how: 'a write of unknown position holds no longer than others', breaks: held },
   { what: 'future times', how: 'times in the future are believed', breaks: held },
   { what: 'overtaken tabs', how: 'tokens that a process made for other tabs are forgotten', breaks: seen },
   { what: 'chosen once', how: 'a replica that restarts while a read waits for it is kept', breaks: seen },

@@ -56,6 +56,8 @@ export class WebProcess implements Network {
   /** The servers that it is cut off from, each with what waits for that to end. */
   readonly #cuts = new Map<SimServer, (() => void)[]>();
   readonly #wholeSince = new Map<SimServer, number>();
+  /** When it took nodes for dead last. */
+  readonly #lostAt = new Map<string, number>();
   #highest = 0;
   #judged: unknown;
 
@@ -75,6 +77,9 @@ export class WebProcess implements Network {
     });
     const events = new PoolEvents(new EventEmitter());
     this.cluster = new PgCluster(settings, events, { clock: world.time, ProbeClient: SimClient });
+    this.cluster.events.on('node-changed', ({ node, to }) => {
+      if (to === 'down') this.#lostAt.set(node, this.time.now());
+    });
     this.context = { cluster: this.cluster, memory: new StatementMemory() };
   }
 
@@ -129,6 +134,11 @@ export class WebProcess implements Network {
     const settledBy = since - 50;
     if (!server.up || server.upSince > settledBy || this.#cuts.has(server)) return false;
     return (this.#wholeSince.get(server) ?? 0) <= settledBy;
+  }
+
+  /** Whether it has taken a node for dead at some moment since. */
+  hasLost(node: string, since: number): boolean {
+    return (this.#lostAt.get(node) ?? Number.NEGATIVE_INFINITY) >= since;
   }
 
   onSent(server: SimServer, question: Question, connection: SimConnection): void {

@@ -30,7 +30,6 @@ export class Judge {
   readonly violations: Violation[] = [];
   readonly #tell: ((line: string) => void) | undefined;
   readonly #now: () => number;
-  readonly #downAt = new Map<string, number>();
 
   /** @param tell hears the story, line by line */
   constructor(now: () => number, tell?: (line: string) => void) {

@@ -71,8 +71,10 @@ export class ReadRetries {
     const well = readers.now(this.#decision, this.#session);
     if (well !== undefined) return well;
     const found = await this.choose();
-    // A primary that had died under the statement and is back may have died of it: only a successor is asked.
-    if (wasSent && found === node && this.#decision.role === 'primary') throw error;
+    // A primary that had died under the statement and is back may have died of it: only a successor is asked. What a
+    // pin sends there is a read like any other, and its client is owed an answer.
+    if (wasSent && found === node && this.#decision.role === 'primary' && this.#decision.reason !== 'pin')
+      throw error;
     return found;
   }
 

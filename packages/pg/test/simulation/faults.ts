@@ -59,7 +59,7 @@ export function faultEvents(
     slow: () => onAny(database.servers, 'writes something of its own', (server) => writeNoise(world, server)),
     clock: () => {
       const process = random.pick(processes);
-      process.clockError = random.pick([0, -3_600_000, 3_600_000, -700, 700, 1.5]);
+      process.clockError = random.pick([0, -3_600_000, 3_600_000, 10_000, -700, 700, 1.5]);
       judge.note(() => `the clock of ${process.name} jumps to ${process.clockError} ms`);
     },
     settings: () => {

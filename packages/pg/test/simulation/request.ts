@@ -1,5 +1,6 @@
 import { ReplicationError } from '@node-replicated/core';
 import { openRequest, readyToSeal, type Scope, type Seal, sealResponse } from '@node-replicated/core/adapter';
+import type { NodeDescription } from '@node-replicated/core/cluster';
 import { readCall } from '../../src/statement-call.js';
 import { StatementRun } from '../../src/statement-run.js';
 import { ageOf, believed, joined, knownOf } from './browser.js';
@@ -47,6 +48,7 @@ export class Request {
   readonly #held: Cookies;
   readonly #known: Lineage | undefined;
   readonly #openedAt: number;
+  readonly #wasBehind: boolean;
   readonly #scope: Scope;
   /** What it may not miss: acknowledged writes that were there when it came. */
   #required: number;
@@ -67,6 +69,7 @@ export class Request {
     this.#openedAt = this.#web.config.now();
     this.#held = believed(carried, this.#web, this.#openedAt);
     this.#known = knownOf(this.#held, this.#web, this.#openedAt);
+    this.#wasBehind = process.mayBeBehind;
     this.#required = plan.rule === undefined ? (this.#known?.bits ?? 0) & world.database.kept : 0;
     this.#scope = this.#open(headerOf(carried));
     world.judge.note(
@@ -120,7 +123,7 @@ export class Request {
       const { visible = 0, server = '' } = await this.#run(readText);
       this.#seen |= visible & database.kept;
       this.#reads.push(`${server}: ${this.#scope.session.uses.at(-1)?.reason}`);
-      const missed = this.#process.mayBeBehind ? 0 : required & database.kept & ~visible;
+      const missed = this.#mayBeBehind ? 0 : required & database.kept & ~visible;
       judge.note(
         () =>
           `${name} reads ${bits(visible)} on ${server} (${decision.reason}), and may not miss ${bits(required)}`,
@@ -146,11 +149,20 @@ export class Request {
     }
   }
 
+  /** Whether it may have been served by a former primary that nobody stopped. */
+  get #mayBeBehind(): boolean {
+    return this.#wasBehind || this.#process.mayBeBehind;
+  }
+
   /** The nodes that may serve a read, and are known to be up. */
   #ableToServe(anyReplica: boolean): readonly string[] {
     const { primary, replicas } = this.#process.cluster.topology;
     const nodes = anyReplica ? [primary, ...replicas] : [primary];
-    return nodes.filter((node) => node?.state === 'up').map((node) => node?.node ?? '');
+    const now = this.#world.time.now();
+    // One that was looked at a moment ago may have come up only then.
+    const isKnown = ({ state, observedAt = now }: NodeDescription): boolean =>
+      state === 'up' && observedAt < now - 10;
+    return nodes.filter((node) => node !== undefined && isKnown(node)).map((node) => node?.node ?? '');
   }
 
   async #write(id: number, text: string, left = false): Promise<void> {
@@ -207,7 +219,7 @@ export class Request {
       bits: foreign ? 0 : (this.#known?.bits ?? 0) | lineage.bits | wrote | seen,
     };
     for (const held of this.#held) {
-      if (this.#process.mayBeBehind || !isBefore(facts, held)) continue;
+      if (this.#mayBeBehind || !isBefore(facts, held)) continue;
       judge.report(
         'a pin never moves back',
         `${visit}: ${facts.timeline}/${facts.lsn} after ${held.timeline}/${held.lsn}`,

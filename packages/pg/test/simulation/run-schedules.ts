@@ -34,7 +34,7 @@ function runOne(seed: number, part: 0 | 1): void {
 
 async function tellStory(seed: number): Promise<readonly object[]> {
   const story: string[] = [];
-  const { violations } = await simulate(seed, (line) => story.push(line));
+  const { violations } = await simulate(seed, { tell: (line) => story.push(line) });
   process.stdout.write(`${story.join('\n')}\n${again(seed)}\n`);
   return violations;
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
 import type { Promised } from './judge.js';
+import type { Fault } from './settings.js';
 import { simulate } from './simulate.js';
 
 /**
@@ -178,16 +179,44 @@ const seen: Promised = 'a client sees what it wrote, and with monotonic reads wh
 const kept: Promised = "an answer to a read takes no write's pin away";
 const held: Promised = 'a pin holds for its time, and no longer';
 
-const sabotages: readonly { readonly what: string; readonly how: string; readonly breaks: Promised }[] = [
+interface Sabotage {
+  readonly what: string;
+  readonly how: string;
+  readonly breaks: Promised;
+  /** What has to go wrong for it to be seen; undefined: anything. */
+  readonly faults?: readonly Fault[];
+}
+
+const sabotages: readonly Sabotage[] = [
   { what: 'text', how: 'positions are compared as text', breaks: seen },
-  { what: 'timelines', how: 'the timelines of positions are ignored', breaks: seen },
+  {
+    what: 'timelines',
+    how: 'the timelines of positions are ignored',
+    breaks: seen,
+    faults: ['failover', 'lag'],
+  },
   { what: 'early position', how: 'a position that was taken before the commit is used', breaks: seen },
   { what: 'any replica', how: 'a replica that has not caught up is better than none', breaks: seen },
-  { what: 'late writes', how: 'a known position hides a write that is still under way', breaks: seen },
-  { what: 'unknown as known', how: 'a write of unknown position holds no longer than others', breaks: held },
+  {
+    what: 'late writes',
+    how: 'a known position hides a write that is still under way',
+    breaks: held,
+    faults: ['slow', 'lag'],
+  },
+  {
+    what: 'unknown as known',
+    how: 'a write of unknown position holds no longer than others',
+    breaks: held,
+    faults: ['slow', 'clock'],
+  },
   { what: 'future times', how: 'times in the future are believed', breaks: held },
   { what: 'overtaken tabs', how: 'tokens that a process made for other tabs are forgotten', breaks: seen },
-  { what: 'chosen once', how: 'a replica that restarts while a read waits for it is kept', breaks: seen },
+  {
+    what: 'chosen once',
+    how: 'a replica that restarts while a read waits for it is kept',
+    breaks: seen,
+    faults: ['foreign', 'slow'],
+  },
   { what: 'one cookie', how: 'what was only read has no cookie of its own', breaks: kept },
   { what: 'pins move back', how: 'the position that comes last is kept', breaks: 'a pin never moves back' },
   {
@@ -209,6 +238,7 @@ const sabotages: readonly { readonly what: string; readonly how: string; readonl
   {
     what: 'sent again',
     how: 'a write whose connection was lost is sent again',
+    faults: ['failover', 'cut', 'slow'],
     breaks: 'a write is carried out once at most',
   },
   {
@@ -226,10 +256,10 @@ const sabotages: readonly { readonly what: string; readonly how: string; readonl
 const mostSchedules = 10_000;
 
 /** The first seed whose schedule breaks a promise. */
-async function firstThatBreaks(promised: Promised): Promise<number | undefined> {
+async function firstThatBreaks({ breaks, faults }: Sabotage): Promise<number | undefined> {
   for (let seed = 1; seed <= mostSchedules; seed += 1) {
-    const { violations } = await simulate(seed);
-    if (violations.some((violation) => violation.promised === promised)) return seed;
+    const { violations } = await simulate(seed, faults === undefined ? {} : { faults });
+    if (violations.some(({ promised }) => promised === breaks)) return seed;
   }
   return undefined;
 }
@@ -239,10 +269,10 @@ test('what is not broken keeps its promises', async () => {
 }, 120_000);
 
 describe('the simulation finds out when', () => {
-  test.each(sabotages)('$how', { timeout: 600_000 }, async ({ what, breaks }) => {
-    broken.what = what;
+  test.each(sabotages)('$how', { timeout: 600_000 }, async (sabotage) => {
+    broken.what = sabotage.what;
     try {
-      const found = await firstThatBreaks(breaks);
+      const found = await firstThatBreaks(sabotage);
       expect(found).toBeDefined();
     } finally {
       broken.what = '';

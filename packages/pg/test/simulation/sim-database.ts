@@ -27,6 +27,8 @@ export class SimDatabase {
   timeline = 1;
   /** Whether there ever were records that the history that counts does not have: pins may be ahead of it. */
   diverged = false;
+  /** Whether there ever was a primary besides the one that counts: nobody stopped it, or somebody started it. */
+  unfenced = false;
   /** Since when nothing goes wrong any more. */
   calmSince: number | undefined;
   readonly #time: VirtualTime;
@@ -61,11 +63,6 @@ export class SimDatabase {
       ({ up, standby, system, branch }) =>
         up && !standby && system === ownSystem && branch !== this.branch && branch.timeline === timeline,
     );
-  }
-
-  /** Whether a server that was the primary once is up as one still. */
-  get unfenced(): boolean {
-    return this.servers.some((server) => server.up && !server.standby && server.branch !== this.branch);
   }
 
   isForeign(server: SimServer): boolean {
@@ -140,6 +137,7 @@ export class SimDatabase {
     server.up = true;
     server.upSince = this.#time.now();
     server.life += 1;
+    this.#lookForOthers();
     if (server.standby) {
       server.replayed = this.#random.whole(Math.max(1, server.replayed - 3), server.replayed);
       this.ship(server);
@@ -173,6 +171,13 @@ export class SimDatabase {
     server.follows = undefined;
     server.paused = false;
     this.branch = server.branch;
+    this.#lookForOthers();
+  }
+
+  #lookForOthers(): void {
+    this.unfenced ||= this.servers.some(
+      ({ up, standby, branch }) => up && !standby && branch !== this.branch,
+    );
   }
 
   /** A standby that has nothing but what a primary has goes on from there. */
@@ -217,9 +222,10 @@ export class SimDatabase {
   /** Starts a server alone as a primary of the timeline that it is on: nobody has told it of any other. */
   startAlone(server: SimServer): void {
     this.stop(server);
+    const second = server.branch === this.branch && this.primary !== server;
     server.standby = false;
     server.follows = undefined;
-    if (server.branch === this.branch && this.primary !== server) {
+    if (second) {
       this.diverged = true;
       server.branch = {
         timeline: server.branch.timeline,

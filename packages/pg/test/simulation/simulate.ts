@@ -3,7 +3,7 @@ import { restoreAll } from './faults.js';
 import { Judge, type Violation } from './judge.js';
 import { Schedule } from './schedule.js';
 import { SeededRandom } from './seeded-random.js';
-import { drawSettings } from './settings.js';
+import { drawSettings, type Fault } from './settings.js';
 import { SimDatabase } from './sim-database.js';
 import { VirtualTime } from './virtual-time.js';
 import { type SimWorld, WebProcess } from './web-process.js';
@@ -14,14 +14,18 @@ export interface Outcome {
   readonly violations: readonly Violation[];
 }
 
-/**
- * Runs one schedule. All that happens in it follows from its seed.
- *
- * @param tell hears what happens, line by line
- */
-export async function simulate(seed: number, tell?: (line: string) => void): Promise<Outcome> {
+export interface SimulateOptions {
+  /** Hears what happens, line by line. */
+  readonly tell?: (line: string) => void;
+  /** What goes wrong, instead of what the seed says. */
+  readonly faults?: readonly Fault[];
+}
+
+/** Runs one schedule. All that happens in it follows from its seed. */
+export async function simulate(seed: number, { tell, faults }: SimulateOptions = {}): Promise<Outcome> {
   const random = new SeededRandom(seed);
-  const settings = drawSettings(random);
+  const drawn = drawSettings(random);
+  const settings = faults === undefined ? drawn : { ...drawn, faults };
   const time = new VirtualTime(random.next);
   const judge = new Judge(() => time.now(), tell);
   judge.note(() => `seed ${seed}: ${JSON.stringify({ ...settings, start: String(settings.start) })}`);

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import pg from 'pg';
 import { expect } from 'vitest';
-import { failureOf, within } from '../integration/stage.js';
+import { eventually, failureOf, within } from '../integration/stage.js';
 import { cluster, type Declare } from './implementation.js';
 
 /** What the user of a checkout has in hands. */
@@ -65,7 +65,8 @@ export function clientContract(it: Declare): void {
     await client.query('BEGIN');
     expect(client.getTransactionStatus()).toBe('T');
     await failureOf(client.query('SELECT * FROM missing'));
-    expect(client.getTransactionStatus()).toBe('E');
+    // The error comes before the server says in which state it is.
+    await eventually('it has failed', () => client.getTransactionStatus() === 'E');
     expect(await failureOf(client.query('SELECT 1'))).toMatchObject({ code: '25P02' });
     await client.query('ROLLBACK');
     expect(client.getTransactionStatus()).toBe('I');

@@ -7,11 +7,11 @@ interface Lineage {
   pin: Pin;
 }
 
-/** How many tokens are remembered at least, and half of how many at most. */
-const mostTokens = 5_000;
-
 /** By how many ms tokens for the same moment differ at most, unless very many are needed. */
 const usuallyApartMs = 16;
+
+/** How many tokens are remembered at least, and half of how many at most. */
+const mostTokens = 5_000;
 
 /**
  * Knows which tokens follow each other. Requests of one client that are under way at the same time bring the same
@@ -23,6 +23,8 @@ const usuallyApartMs = 16;
 export class PinLineages {
   #young = new Map<string, Lineage>();
   #old = new Map<string, Lineage>();
+  /** Counts on, so that those who come at one moment do not all try the same. */
+  #apart = 0;
 
   /** The furthest pin that the holder of a token was given here; undefined when that is not known. */
   furthest(token: string): Pin | undefined {
@@ -53,7 +55,8 @@ export class PinLineages {
   #encodeApart(lineage: Lineage, encode: (pin: Pin) => string): string {
     let token = encode(lineage.pin);
     for (let most = usuallyApartMs; (this.#find(token) ?? lineage) !== lineage; most *= 2) {
-      token = encode(movedLater(lineage.pin, 1 + Math.floor(Math.random() * most)));
+      this.#apart += 1;
+      token = encode(movedLater(lineage.pin, 1 + (this.#apart % most)));
     }
     return token;
   }

@@ -213,15 +213,18 @@ export class Lease {
 
   /** Takes a node's reader, or, while connecting fails, another's. */
   async #bindReader(first: PgNode, job: LeaseJob, retries: ReadRetries): Promise<LeaseLink> {
+    const { readers } = this.#context.cluster;
     for (let node = first; ; ) {
       const asked = node;
+      const claim = readers.claimOf(asked, retries.decision);
       let refusal: unknown;
       try {
         const checkout = await checkoutReader(asked, () => retries.hasBetter(asked));
-        if (checkout !== undefined) {
+        if (checkout !== undefined && readers.holds(asked, claim, retries.decision)) {
           job.decision = retries.decision;
           return this.#bind(checkout, 'reader');
         }
+        checkout?.release();
       } catch (error) {
         if (isOverload(error)) throw error;
         refusal = error;

@@ -25,6 +25,12 @@ export interface ReaderSources {
   lookAround(): void;
 }
 
+/**
+ * What a node was when it was chosen, where that matters: while its connection is waited for, it may restart as a
+ * replica, or with less than it had.
+ */
+export type Claim = 'primary' | 'caught-up' | undefined;
+
 /** Nodes that have failed a statement already. */
 type Without = ReadonlySet<PgNode> | undefined;
 
@@ -100,6 +106,18 @@ export class ReaderChoice {
     const { position } = decision;
     if (position === undefined || !requiresPosition(decision) || !this.#isOurs(position)) return true;
     return replayed !== undefined && hasReached(replayed, position);
+  }
+
+  /** What a node is now that it is chosen. */
+  claimOf({ isPrimary, readable }: PgNode, decision: Decision): Claim {
+    if (isPrimary) return 'primary';
+    return readable && requiresPosition(decision) ? 'caught-up' : undefined;
+  }
+
+  /** Whether a node still is what it was when it was chosen. */
+  holds(node: PgNode, claim: Claim, decision: Decision): boolean {
+    if (claim === 'primary') return node.isPrimary;
+    return claim === undefined || this.suits(node, decision);
   }
 
   /**

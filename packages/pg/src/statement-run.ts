@@ -1,10 +1,4 @@
-import {
-  outsideDecision,
-  type Reason,
-  requiresPosition,
-  type Scope,
-  type Session,
-} from '@node-replicated/core/adapter';
+import { outsideDecision, type Reason, type Scope, type Session } from '@node-replicated/core/adapter';
 import { type Checkout, checkoutWriter, checkoutWriterElsewhere } from './checkout.js';
 import { finishUse, sendStatement } from './connection-use.js';
 import { runDurably } from './durable-run.js';
@@ -92,8 +86,9 @@ export class StatementRun {
   }
 
   #readOn(node: PgNode): void {
-    const onPrimary = node.isPrimary;
-    const asCaughtUp = !onPrimary && node.readable && requiresPosition(this.#decision);
+    const { readers } = this.#context.cluster;
+    const claim = readers.claimOf(node, this.#decision);
+    const onPrimary = claim === 'primary';
     node.busy += 1;
     node.takeReader(
       (error, client, release) => {
@@ -103,8 +98,7 @@ export class StatementRun {
           else this.#readElsewhere(node, error, false);
           return;
         }
-        // While the connection was waited for, the node may have restarted: as a replica, or with less than it had.
-        if (!(onPrimary ? node.isPrimary : !asCaughtUp || this.#suits(node))) {
+        if (!readers.holds(node, claim, this.#decision)) {
           node.busy -= 1;
           release();
           this.#read();
@@ -141,10 +135,6 @@ export class StatementRun {
     node.busy -= 1;
     this.#read();
     return true;
-  }
-
-  #suits(node: PgNode): boolean {
-    return this.#context.cluster.readers.suits(node, this.#decision);
   }
 
   #readDone(node: PgNode, onPrimary: boolean, result: AnyResult): void {
@@ -234,7 +224,7 @@ export class StatementRun {
     }
     const link = new LeaseLink(checkout, 'writer');
     void runDurably(link, this.#call, durability).then(({ error, result }) => {
-      void link.close(undefined, onDirty);
+      link.close(undefined, onDirty);
       done(error, result);
     });
   }

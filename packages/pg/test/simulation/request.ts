@@ -1,6 +1,7 @@
 import { ReplicationError } from '@node-replicated/core';
 import { openRequest, readyToSeal, type Scope, type Seal, sealResponse } from '@node-replicated/core/adapter';
 import type { NodeDescription } from '@node-replicated/core/cluster';
+import { Lease } from '../../src/lease.js';
 import { readCall } from '../../src/statement-call.js';
 import { StatementRun } from '../../src/statement-run.js';
 import { ageOf, believed, joined, knownOf } from './browser.js';
@@ -21,6 +22,8 @@ export interface Plan {
   readonly steps: readonly Step[];
   /** What the route's settings force. */
   readonly rule: { readonly role: 'replica'; readonly consistency?: 'eventual' } | undefined;
+  /** Whether it reads through a client of `connect()`. */
+  readonly leased: boolean;
   /** Whether somebody tries cookies of their own making. */
   readonly forged: boolean;
 }
@@ -109,6 +112,27 @@ export class Request {
     });
   }
 
+  /** The same as the only statement of a leased client. */
+  #runLeased(text: string): Promise<Row> {
+    const { context } = this.#process;
+    return new Promise((resolve, reject) => {
+      const lease = new Lease(context, {
+        onBind: () => undefined,
+        onUnbind: () => undefined,
+        onClosed: () => undefined,
+      });
+      lease.run({
+        call: readCall(text, undefined, undefined, context.memory),
+        decision: this.#scope.decide('main'),
+        session: this.#scope.session,
+        durability: undefined,
+        resolve: (result) => resolve(rowOf(result)),
+        reject,
+      });
+      lease.release();
+    });
+  }
+
   async #read(): Promise<void> {
     const { judge, database, time } = this.#world;
     const { name } = this.#plan;
@@ -120,7 +144,9 @@ export class Request {
     const since = time.now();
     const required = this.#required;
     try {
-      const { visible = 0, server = '' } = await this.#run(readText);
+      const { visible = 0, server = '' } = await (this.#plan.leased
+        ? this.#runLeased(readText)
+        : this.#run(readText));
       this.#seen |= visible & database.kept;
       this.#reads.push(`${server}: ${this.#scope.session.uses.at(-1)?.reason}`);
       const missed = this.#mayBeBehind ? 0 : required & database.kept & ~visible;

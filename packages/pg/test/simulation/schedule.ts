@@ -90,7 +90,7 @@ export class Schedule {
     const name = `${browser.name} ${method} ${this.#requests}`;
     const consistency = random.chance(0.5) ? ({ consistency: 'eventual' } as const) : {};
     const rule = random.chance(0.06) ? { role: 'replica' as const, ...consistency } : undefined;
-    return { name, method, steps, rule, forged: random.chance(0.05) };
+    return { name, method, steps, rule, leased: this.#requests % 3 === 0, forged: random.chance(0.05) };
   }
 
   #send(browser: Browser, process: WebProcess, plan: Plan, then: (reply: Reply) => void): void {

@@ -1,12 +1,11 @@
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { type LocalCluster, startCluster } from '@node-replicated/local-cluster';
 import type { ReplicatedPool } from '@node-replicated/pg';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { listen, type Site } from '../integration/listening.js';
 import { eventually, notesSchema, openPool } from '../integration/stage.js';
 import { inBrowser, noBrowser, startBrowser } from './chromium.js';
-import { openSite, type Site } from './site.js';
+import { openSite } from './site.js';
 
 let cluster: LocalCluster;
 let pool: ReplicatedPool;
@@ -163,16 +162,8 @@ async function lag(ms: number): Promise<void> {
 
 /** A page of another site with a link. To browsers, `localhost` and `127.0.0.1` are two sites. */
 async function linkTo(url: string): Promise<Site> {
-  const server = createServer((_req, res) => {
+  const site = await listen((_req, res) => {
     res.setHeader('Content-Type', 'text/html').end(`<!doctype html><a href="${url}">Notes</a>`);
   });
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  const { port } = server.address() as AddressInfo;
-  return {
-    url: `http://localhost:${port}`,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      await new Promise((done) => server.close(done));
-    },
-  };
+  return { ...site, url: site.url.replace('127.0.0.1', 'localhost') };
 }

@@ -1,5 +1,3 @@
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import formBody from '@fastify/formbody';
 import type { NodeUse, ReplicationOptions } from '@node-replicated/core';
 import { replicationMiddleware } from '@node-replicated/express';
@@ -7,14 +5,10 @@ import { replication } from '@node-replicated/fastify';
 import type { ReplicatedPool } from '@node-replicated/pg';
 import express from 'express';
 import Fastify from 'fastify';
+import { listen, listenFastify, type Site } from '../integration/listening.js';
 
 /** The frameworks that serve the site. */
 export type Framework = 'express' | 'fastify';
-
-/** A page of notes with a form: a note that is sent is answered with a redirect to the page. */
-export interface Site extends AsyncDisposable {
-  readonly url: string;
-}
 
 /**
  * Opens the site.
@@ -41,16 +35,7 @@ async function serveExpress(pool: ReplicatedPool, options: ReplicationOptions): 
     await note(pool, req.body);
     res.redirect(303, '/');
   });
-  const server = createServer(app);
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  const { port } = server.address() as AddressInfo;
-  return {
-    url: `http://127.0.0.1:${port}`,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      await new Promise((done) => server.close(done));
-    },
-  };
+  return listen(app);
 }
 
 async function serveFastify(pool: ReplicatedPool, options: ReplicationOptions): Promise<Site> {
@@ -65,8 +50,7 @@ async function serveFastify(pool: ReplicatedPool, options: ReplicationOptions): 
     await note(pool, request.body);
     return reply.redirect('/', 303);
   });
-  const url = await server.listen({ host: '127.0.0.1', port: 0 });
-  return { url, [Symbol.asyncDispose]: async () => server.close() };
+  return listenFastify(server);
 }
 
 async function note(pool: ReplicatedPool, form: unknown): Promise<void> {

@@ -1,11 +1,10 @@
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import type { NodeUse, ReplicationOptions } from '@node-replicated/core';
 import { replicationMiddleware } from '@node-replicated/express';
 import { replication } from '@node-replicated/fastify';
 import type { ReplicatedPool } from '@node-replicated/pg';
 import express from 'express';
 import Fastify from 'fastify';
+import { listen, listenFastify, type Site } from '../integration/listening.js';
 import type { StoredVersion } from './checker.js';
 
 /** What a visitor posts: the next version of a key. */
@@ -36,10 +35,6 @@ export interface Database {
 interface HttpError extends Error {
   readonly code?: string;
   readonly statusCode?: number;
-}
-
-interface Site extends AsyncDisposable {
-  readonly url: string;
 }
 
 /** Makes the table anew. No constraint forbids a version to be there twice: that is what is looked for. */
@@ -84,16 +79,7 @@ async function serveExpress(pool: ReplicatedPool, options: ReplicationOptions): 
   app.use((error: HttpError, _req: express.Request, res: express.Response, _next: express.NextFunction) => {
     res.status(error.statusCode ?? 500).send(`${error.code} ${error}`);
   });
-  const server = createServer(app);
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  const { port } = server.address() as AddressInfo;
-  return {
-    url: `http://127.0.0.1:${port}`,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      await new Promise((done) => server.close(done));
-    },
-  };
+  return listen(app);
 }
 
 async function serveFastify(pool: ReplicatedPool, options: ReplicationOptions): Promise<Site> {
@@ -107,8 +93,7 @@ async function serveFastify(pool: ReplicatedPool, options: ReplicationOptions): 
     await insert(pool, request.body);
     return reply.code(201).send(page(0, request.replication.nodes));
   });
-  const url = await server.listen({ host: '127.0.0.1', port: 0 });
-  return { url, [Symbol.asyncDispose]: async () => server.close() };
+  return listenFastify(server);
 }
 
 async function newest(pool: ReplicatedPool, key: string): Promise<number> {

@@ -1,11 +1,13 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ReplicationOptions } from '@node-replicated/core';
 import type { RequestReplication } from '@node-replicated/core/adapter';
 import { replicationMiddleware } from '@node-replicated/express';
 import { replication } from '@node-replicated/fastify';
 import express from 'express';
 import Fastify, { type HTTPMethods } from 'fastify';
+import { listen, listenFastify, type Site } from './listening.js';
+
+export type { Site };
 
 /** What a page is given, whatever the framework. */
 export interface Visit {
@@ -25,10 +27,6 @@ export type RawPage = (req: IncomingMessage, res: ServerResponse) => Promise<voi
 export interface Pages {
   readonly pages?: Readonly<Record<string, Page>>;
   readonly raw?: Readonly<Record<string, RawPage>>;
-}
-
-export interface Site extends AsyncDisposable {
-  readonly url: string;
 }
 
 export interface Reply {
@@ -90,16 +88,7 @@ async function openExpress({ pages = {}, raw = {} }: Pages, options: Replication
   for (const [route, page] of Object.entries(raw)) {
     app.all(pathOf(route), (req, res, next) => (fits(route, req.method) ? page(req, res) : next()));
   }
-  const server = createServer(app);
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  const { port } = server.address() as AddressInfo;
-  return {
-    url: `http://127.0.0.1:${port}`,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      await new Promise((done) => server.close(done));
-    },
-  };
+  return listen(app);
 }
 
 async function openFastify({ pages = {}, raw = {} }: Pages, options: ReplicationOptions): Promise<Site> {
@@ -126,8 +115,7 @@ async function openFastify({ pages = {}, raw = {} }: Pages, options: Replication
       },
     });
   }
-  const url = await server.listen({ host: '127.0.0.1', port: 0 });
-  return { url, [Symbol.asyncDispose]: async () => server.close() };
+  return listenFastify(server);
 }
 
 function methodOf(route: string): HTTPMethods {

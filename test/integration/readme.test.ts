@@ -1,9 +1,9 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { type LocalCluster, startCluster } from '@node-replicated/local-cluster';
+import { freePort } from '@node-replicated/local-cluster/programs';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { compileExamples, namesOfExamples } from './examples.js';
 
@@ -193,13 +193,4 @@ function environment(port: number): NodeJS.ProcessEnv {
     DATABASE_REPLICA_URLS: cluster.replicaUrls.join(','),
     REPLICATION_SECRET: 'a secret for the examples that is long enough',
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  const address = server.address();
-  await new Promise((done) => server.close(done));
-  if (address === null || typeof address === 'string') throw new Error('No port was given.');
-  return address.port;
 }

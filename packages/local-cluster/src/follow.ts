@@ -16,7 +16,7 @@ export async function follow(node: ServerNode, upstream: ServerNode): Promise<vo
   // A primary's orderly stop would write a last record that its new upstream can never have.
   const isStandby = node.responsive && (await node.session(inRecovery));
   await node.shutdown(isStandby ? 'fast' : 'immediate');
-  node.place(node.serverPort, upstream);
+  node.streamFrom(upstream);
   await markStandby(node.dataFolder, node.runAs);
   if (await streamsAsItIs(node, upstream)) return;
   await node.kill();

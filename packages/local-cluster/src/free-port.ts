@@ -1,3 +1,4 @@
+import { createSocket } from 'node:dgram';
 import { createServer } from 'node:net';
 import { LocalClusterError } from './errors.js';
 
@@ -10,17 +11,48 @@ const LOWEST = 17_000;
 const HIGHEST = 32_000;
 const ATTEMPTS = 50;
 
-export function randomPort(): number {
+/** A port that no other process which asks here is given, also while nobody listens on it. */
+export interface PortClaim {
+  readonly port: number;
+  /** Lets others have the port. */
+  release(): void;
+}
+
+/**
+ * Claims a port of 127.0.0.1 that nobody listens on. The claim is a UDP socket bound to the same
+ * number: every process sees it, it does not stand in the way of TCP, and it goes with its process.
+ */
+export async function claimPort(draw: () => number = randomPort): Promise<PortClaim> {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const port = draw();
+    const claim = await bound(port);
+    if (claim && (await isFree(port))) return claim;
+    claim?.release();
+  }
+  throw new LocalClusterError('ERR_CLUSTER_START', `No free port found between ${LOWEST} and ${HIGHEST}.`);
+}
+
+/** A port of 127.0.0.1 that nobody listens on, kept for this process until it ends. */
+export async function freePort(): Promise<number> {
+  return (await claimPort()).port;
+}
+
+function randomPort(): number {
   return LOWEST + Math.floor(Math.random() * (HIGHEST - LOWEST));
 }
 
-/** A port of 127.0.0.1 that nobody listened on a moment ago. */
-export async function freePort(): Promise<number> {
-  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const port = randomPort();
-    if (await isFree(port)) return port;
-  }
-  throw new LocalClusterError('ERR_CLUSTER_START', `No free port found between ${LOWEST} and ${HIGHEST}.`);
+function bound(port: number): Promise<PortClaim | undefined> {
+  return new Promise((resolve) => {
+    const socket = createSocket('udp4');
+    socket.once('error', () => {
+      socket.close();
+      resolve(undefined);
+    });
+    socket.bind({ port, address: '127.0.0.1', exclusive: true }, () => {
+      socket.unref();
+      resolve({ port, release: () => socket.close() });
+    });
+  });
 }
 
 function isFree(port: number): Promise<boolean> {

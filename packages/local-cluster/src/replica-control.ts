@@ -29,7 +29,7 @@ export async function promote(node: ServerNode): Promise<void> {
     await session.query('SELECT pg_promote(wait => false)');
     await node.wait('to become a primary', async () => !(await inRecovery(session)));
   });
-  node.place(node.serverPort, undefined);
+  node.streamFrom(undefined);
 }
 
 async function asReplica<Result>(

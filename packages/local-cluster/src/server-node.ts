@@ -2,6 +2,7 @@ import { basename, join } from 'node:path';
 import { type AdminSession, type QueryAnswer, withSession } from './admin-session.js';
 import { LocalClusterError } from './errors.js';
 import { follow } from './follow.js';
+import { claimPort, type PortClaim } from './free-port.js';
 import type { LocalNode } from './local-node.js';
 import { pauseReplay, promote, resumeReplay, setLag } from './replica-control.js';
 import type { RunAs } from './run-as.js';
@@ -31,7 +32,7 @@ export class ServerNode implements LocalNode {
   readonly #title: string;
   readonly #server: ServerProcess;
   readonly #proxy: TcpProxy;
-  #serverPort = 0;
+  #claim: PortClaim | undefined;
   #upstream: ServerNode | undefined;
 
   constructor({ name, clusterFolder, binDir, runAs, signal }: NodeSetup) {
@@ -40,7 +41,7 @@ export class ServerNode implements LocalNode {
     this.runAs = runAs;
     this.signal = signal;
     this.#title = `${basename(clusterFolder)}/${name}`;
-    this.#proxy = new TcpProxy(() => this.#serverPort);
+    this.#proxy = new TcpProxy(() => this.serverPort);
     const { dataFolder } = this;
     this.#server = new ServerProcess({
       name,
@@ -57,7 +58,7 @@ export class ServerNode implements LocalNode {
   }
 
   get serverPort(): number {
-    return this.#serverPort;
+    return this.#claim?.port ?? 0;
   }
 
   get url(): string {
@@ -86,17 +87,22 @@ export class ServerNode implements LocalNode {
     return this.#upstream;
   }
 
-  /** Says where the node is to be found and whom it follows from its next start on. */
-  place(serverPort: number, upstream: ServerNode | undefined): void {
-    this.#serverPort = serverPort;
+  /** Says whom the node follows from its next start on. */
+  streamFrom(upstream: ServerNode | undefined): void {
     this.#upstream = upstream;
+  }
+
+  /** Takes a port for the server, in place of the one it had. */
+  async takePort(): Promise<void> {
+    this.#claim?.release();
+    this.#claim = await claimPort();
   }
 
   /** Starts the server and opens the way to it. */
   async start(): Promise<void> {
     const upstream = this.#upstream;
     await this.#server.start([
-      ...['-p', `${this.#serverPort}`, '-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories='],
+      ...['-p', `${this.serverPort}`, '-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories='],
       // Shown in the titles of the server's processes, where the clean-up looks for it.
       ...['-c', `cluster_name=${this.#title}`],
       ...(upstream ? ['-c', `primary_conninfo=${primaryConninfo(upstream.serverPort, this.name)}`] : []),
@@ -108,11 +114,12 @@ export class ServerNode implements LocalNode {
   async destroy(): Promise<void> {
     this.#proxy.destroy();
     await this.#server.kill();
+    this.#claim?.release();
   }
 
   /** Runs queries in one session; refused at once when there would be no answer. */
   async session<Result>(use: (session: AdminSession) => Promise<Result>): Promise<Result> {
-    if (this.responsive) return withSession(this.#serverPort, this.signal, use);
+    if (this.responsive) return withSession(this.serverPort, this.signal, use);
     const state = this.running ? 'frozen' : 'not running';
     throw new LocalClusterError('ERR_CLUSTER_STATE', `${this.name} is ${state}.`);
   }

@@ -5,7 +5,6 @@ import { makeClusterFolder, newClusterFolder } from './cluster-folder.js';
 import { type ClusterOptions, type ResolvedOptions, resolveOptions } from './cluster-options.js';
 import { copyTree } from './copy-tree.js';
 import { initDataFolder, markStandby, writeSettings } from './data-folder.js';
-import { freePort } from './free-port.js';
 import { type LocalCluster, RunningCluster } from './local-cluster.js';
 import { type RunAs, unprivilegedUser } from './run-as.js';
 import { ServerNode } from './server-node.js';
@@ -76,12 +75,12 @@ async function copyAsStandby(
  */
 async function startAll(cluster: RunningCluster, { cascade }: ResolvedOptions): Promise<void> {
   const { nodes, primary, replicas } = cluster;
+  for (const [index, replica] of replicas.entries()) {
+    const before = cascade ? replicas[index - 1] : undefined;
+    replica.streamFrom(before ?? primary);
+  }
   for (let attempt = 1; ; attempt++) {
-    primary.place(await freePort(), undefined);
-    for (const [index, replica] of replicas.entries()) {
-      const before = cascade ? replicas[index - 1] : undefined;
-      replica.place(await freePort(), before ?? primary);
-    }
+    for (const node of nodes) await node.takePort();
     const outcomes = await Promise.allSettled(nodes.map((node) => node.start()));
     const failure = outcomes.find((outcome) => outcome.status === 'rejected');
     if (!failure) return;

@@ -1,6 +1,6 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { LocalClusterError } from './errors.js';
-import { randomPort } from './free-port.js';
+import { claimPort, type PortClaim } from './free-port.js';
 
 /**
  * How a connection is broken.
@@ -15,8 +15,6 @@ interface Link {
   server?: Socket;
 }
 
-const FIRST_PORT_ATTEMPTS = 50;
-
 /** A TCP proxy in front of one server, whose port stays the same for its whole life. */
 export class TcpProxy {
   readonly #serverPort: () => number;
@@ -25,7 +23,7 @@ export class TcpProxy {
   #opening: Promise<void> | undefined;
   #wanted = false;
   #destroyed = false;
-  #port = 0;
+  #claim: PortClaim | undefined;
   #cut: CutMode | undefined;
 
   constructor(serverPort: () => number) {
@@ -33,7 +31,7 @@ export class TcpProxy {
   }
 
   get port(): number {
-    return this.#port;
+    return this.#claim?.port ?? 0;
   }
 
   /** Listens, unless it is cut in a mode that refuses or it listens already. */
@@ -76,22 +74,30 @@ export class TcpProxy {
   }
 
   destroy(): void {
+    if (this.#destroyed) return;
     this.#destroyed = true;
     this.close();
     for (const link of this.#links) destroy(link);
+    this.#claim?.release();
   }
 
   async #openOnce(): Promise<void> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        await this.#listen(this.#port || randomPort());
-        return;
-      } catch (error) {
-        if (this.#port === 0 && attempt < FIRST_PORT_ATTEMPTS) continue;
-        const message = `The proxy cannot listen on port ${this.#port} of 127.0.0.1.`;
-        throw new LocalClusterError('ERR_CLUSTER_STATE', message, { cause: error });
-      }
+    this.#claim ??= await this.#claimed();
+    if (!this.#claim) return;
+    const { port } = this.#claim;
+    try {
+      await this.#listen(port);
+    } catch (error) {
+      const message = `The proxy cannot listen on port ${port} of 127.0.0.1.`;
+      throw new LocalClusterError('ERR_CLUSTER_STATE', message, { cause: error });
     }
+  }
+
+  async #claimed(): Promise<PortClaim | undefined> {
+    const claim = await claimPort();
+    if (!this.#destroyed) return claim;
+    claim.release();
+    return undefined;
   }
 
   #listen(port: number): Promise<void> {
@@ -100,7 +106,6 @@ export class TcpProxy {
     return new Promise((resolve, reject) => {
       listener.on('error', reject);
       listener.listen({ port, host: '127.0.0.1' }, () => {
-        this.#port = port;
         if (this.#wanted) this.#listener = listener;
         else listener.close(); // it was closed while it was being opened
         resolve();

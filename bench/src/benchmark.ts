@@ -9,10 +9,20 @@ export interface Lab {
   cluster(): Promise<LocalCluster>;
   /** Compares the sides of pairings, whose pairs take turns, and keeps the results. */
   measure(...pairings: readonly Pairing[]): Promise<void>;
+  /**
+   * The same with sides that are opened anew several times over: two processes of one program may differ by a
+   * tenth, for as long as they live, by what the compiler made of their first requests.
+   */
+  measureAfresh(open: () => Promise<OpenPairings>): Promise<void>;
   /** Keeps a figure that is not a comparison. */
   note(figure: Figure): void;
   /** Whether the run has to be short rather than precise. */
   readonly quick: boolean;
+}
+
+/** Pairings, with all that was opened for them. */
+export interface OpenPairings extends AsyncDisposable {
+  readonly pairings: readonly Pairing[];
 }
 
 export interface Figure {

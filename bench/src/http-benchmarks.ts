@@ -1,6 +1,7 @@
-import type { Benchmark } from './benchmark.js';
-import type { Framework } from './http-apps.js';
+import type { Benchmark, OpenPairings } from './benchmark.js';
+import type { Framework, Front } from './http-apps.js';
 import { HttpSides } from './http-sides.js';
+import type { Pairing } from './slices.js';
 
 /**
  * One application with the library and without. Each side is a process of its own: in one process they would share
@@ -11,16 +12,29 @@ import { HttpSides } from './http-sides.js';
 function http(framework: Framework): Benchmark {
   return {
     name: framework,
-    async run(lab) {
-      await using sides = new HttpSides(framework);
-      await lab.measure(
-        { name: framework, base: await sides.open('plain'), tried: await sides.open('routed') },
-        { name: `${framework}-noise`, base: await sides.open('plain'), tried: await sides.open('plain') },
-        { name: `${framework}-storage`, base: await sides.open('plain'), tried: await sides.open('storage') },
-        { name: `${framework}-added`, base: await sides.open('storage'), tried: await sides.open('routed') },
-      );
-    },
+    run: (lab) => lab.measureAfresh(() => openPairings(framework)),
   };
+}
+
+async function openPairings(framework: Framework): Promise<OpenPairings> {
+  const sides = new HttpSides(framework);
+  const pairing = async (name: string, base: Front, tried: Front): Promise<Pairing> => ({
+    name,
+    base: await sides.open(base),
+    tried: await sides.open(tried),
+  });
+  try {
+    const pairings = [
+      await pairing(framework, 'plain', 'routed'),
+      await pairing(`${framework}-noise`, 'plain', 'plain'),
+      await pairing(`${framework}-storage`, 'plain', 'storage'),
+      await pairing(`${framework}-added`, 'storage', 'routed'),
+    ];
+    return { pairings, [Symbol.asyncDispose]: () => sides[Symbol.asyncDispose]() };
+  } catch (error) {
+    await sides[Symbol.asyncDispose]();
+    throw error;
+  }
 }
 
 export const httpBenchmarks: readonly Benchmark[] = [http('express'), http('fastify')];

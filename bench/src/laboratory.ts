@@ -1,11 +1,13 @@
 import { type LocalCluster, startCluster } from '@node-replicated/local-cluster';
-import type { Figure, Lab } from './benchmark.js';
+import type { Figure, Lab, OpenPairings } from './benchmark.js';
 import { type Comparison, compare } from './comparison.js';
 import { createItems } from './items-table.js';
-import { type Pairing, runPairs, type SlicePlan } from './slices.js';
+import { type Pair, type Pairing, runPairs, type SlicePlan } from './slices.js';
 
 const thorough: SlicePlan = { pairs: 60, warmUpPairs: 5, sliceMs: 200 };
 const hasty: SlicePlan = { pairs: 6, warmUpPairs: 1, sliceMs: 50 };
+/** How often sides are opened anew; each time does an equal part of the pairs. */
+const openings = { thorough: 10, hasty: 2 } as const;
 
 export interface LaboratoryOptions {
   readonly quick: boolean;
@@ -38,11 +40,21 @@ export class Laboratory implements Lab, AsyncDisposable {
 
   async measure(...pairings: readonly Pairing[]): Promise<void> {
     const taken = await runPairs(pairings, this.plan, this.signal);
-    for (const [index, { name }] of pairings.entries()) {
-      const comparison = compare(name, taken[index] ?? []);
-      this.comparisons.push(comparison);
-      this.#options.onComparison(comparison);
+    for (const [index, { name }] of pairings.entries()) this.#keep(name, taken[index] ?? []);
+  }
+
+  async measureAfresh(open: () => Promise<OpenPairings>): Promise<void> {
+    const times = this.quick ? openings.hasty : openings.thorough;
+    const plan = { ...this.plan, pairs: this.plan.pairs / times };
+    const all = new Map<string, Pair[]>();
+    for (let time = 0; time < times; time += 1) {
+      await using opened = await open();
+      const taken = await runPairs(opened.pairings, plan, this.signal);
+      for (const [index, { name }] of opened.pairings.entries()) {
+        all.set(name, [...(all.get(name) ?? []), ...(taken[index] ?? [])]);
+      }
     }
+    for (const [name, pairs] of all) this.#keep(name, pairs);
   }
 
   note(figure: Figure): void {
@@ -55,6 +67,12 @@ export class Laboratory implements Lab, AsyncDisposable {
     const cluster = await this.#cluster;
     const answer = await cluster?.primary.query<{ server_version: string }>('SHOW server_version');
     return answer?.rows[0]?.server_version;
+  }
+
+  #keep(name: string, pairs: readonly Pair[]): void {
+    const comparison = compare(name, pairs);
+    this.comparisons.push(comparison);
+    this.#options.onComparison(comparison);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

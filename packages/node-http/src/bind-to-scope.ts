@@ -4,8 +4,11 @@ import type { Socket } from 'node:net';
 import { currentScope, runInScope, type Scope } from '@node-replicated/core/adapter';
 
 /** What the responses of `node:http` and of `node:http2` have in common, as far as sockets go. */
-export interface BindableResponse extends EventEmitter {
+export interface BindableResponse extends BindableMessage {
   readonly socket: unknown;
+}
+
+interface BindableMessage extends EventEmitter {
   assignSocket?(socket: Socket): void;
 }
 
@@ -25,10 +28,11 @@ interface Carrier {
  */
 export function bindToScope(req: EventEmitter, res: BindableResponse, scope: Scope): void {
   carry(req, scope);
-  if (applicationPrototype(res) === undefined) carry(res, scope);
-  bindEvents(req);
-  bindEvents(res);
-  if (res.socket === null) bindFlush(res, scope);
+  if (!bindAll(req)) bindEvents(req, req);
+  if (bindAll(res)) return;
+  carry(res, scope);
+  bindEvents(res, res);
+  if (res.socket === null) bindFlush(res, res);
 }
 
 function carry(message: object, scope: Scope): void {
@@ -40,47 +44,65 @@ export function boundScope(req: object): Scope | undefined {
   return (req as Carrier)[carried];
 }
 
+function carriedBy(message: Carrier): Scope | undefined {
+  return message[carried] ?? message.req?.[carried];
+}
+
 const { emit: plainEmit } = EventEmitter.prototype;
 const nodesOwn: ReadonlySet<object> = new Set([IncomingMessage.prototype, ServerResponse.prototype]);
 const prepared = new WeakSet<object>();
 
 /**
  * The prototype that Express makes for the requests, or the responses, of one application. It gives each of them
- * a hidden class of its own by changing its prototype; from then on every property that is added costs
- * microseconds. So what all of them have goes where Express has its own methods.
+ * a hidden class of its own by changing its prototype; from then on every property that is added, and every look
+ * at one that changes, costs microseconds. So what all of them have goes where Express has its own methods.
  */
 export function applicationPrototype(message: object): object | undefined {
   const prototype: object = Object.getPrototypeOf(message);
   return !nodesOwn.has(prototype) && Object.hasOwn(prototype, 'app') ? prototype : undefined;
 }
 
-function bindEvents(emitter: EventEmitter): void {
-  const prototype = applicationPrototype(emitter);
-  if (prototype !== undefined && prepared.has(prototype)) return;
-  const { emit } = emitter;
-  if (emit !== plainEmit || prototype === undefined) {
-    emitter.emit = around(emit);
-    return;
-  }
+/**
+ * Binds all messages of an application at once.
+ *
+ * @returns whether this one is among them
+ */
+function bindAll(message: BindableMessage): boolean {
+  const prototype: BindableMessage = Object.getPrototypeOf(message);
+  if (prepared.has(prototype)) return true;
+  // Somebody else's `emit`, on this message alone, would stand before that of the prototype.
+  if (applicationPrototype(message) === undefined || message.emit !== plainEmit) return false;
   prepared.add(prototype);
-  Object.defineProperty(prototype, 'emit', { value: around(emit), configurable: true, writable: true });
+  bindEvents(prototype, message);
+  bindFlush(prototype, message);
+  return true;
+}
+
+/** @param target the message, or the prototype of all messages of its application */
+function bindEvents(target: BindableMessage, { emit }: BindableMessage): void {
+  target.emit = around(emit);
 }
 
 function around(emit: EventEmitter['emit']): EventEmitter['emit'] {
   return function (this: EventEmitter & Carrier, ...args): boolean {
-    const scope = this[carried] ?? this.req?.[carried];
     // Most events have no listener, so there is nothing that could run in the wrong scope.
-    if (scope === undefined || this.listenerCount(args[0]) === 0) return Reflect.apply(emit, this, args);
-    if (currentScope()?.session === scope.session) return Reflect.apply(emit, this, args);
+    if (this.listenerCount(args[0]) === 0) return Reflect.apply(emit, this, args);
+    const scope = carriedBy(this);
+    if (scope === undefined || currentScope()?.session === scope.session) {
+      return Reflect.apply(emit, this, args);
+    }
     return runInScope(scope, () => Reflect.apply(emit, this, args));
   };
 }
 
-/** A pipelined response has no socket yet; it is flushed when it gets one. */
-function bindFlush(res: BindableResponse, scope: Scope): void {
-  const { assignSocket } = res;
+/**
+ * A pipelined response has no socket yet; it is flushed when it gets one.
+ *
+ * @param target the response, or the prototype of all responses of its application
+ */
+function bindFlush(target: BindableMessage, { assignSocket }: BindableMessage): void {
   if (assignSocket === undefined) return;
-  res.assignSocket = function (socket): void {
-    runInScope(scope, () => Reflect.apply(assignSocket, this, [socket]));
+  target.assignSocket = function (this: Carrier, socket): void {
+    runInScope(carriedBy(this), () => Reflect.apply(assignSocket, this, [socket]));
   };
 }

@@ -1,7 +1,7 @@
 import type { ReplicatedPool } from '@node-replicated/pg';
-import { type ColumnType, type Generated, type Kysely, sql } from 'kysely';
+import { type ColumnType, CompiledQuery, type Generated, Kysely, PostgresDialect, sql } from 'kysely';
 import { describe, expect, it } from 'vitest';
-import { duringGet, inUse, type Place, whereSql } from '../integration/stage.js';
+import { duringGet, duringPost, inUse, type Place, whereSql } from '../integration/stage.js';
 import { type Library, libraryContract, readTransactionContract } from './library-contract.js';
 import { stageLibrary } from './stage.js';
 
@@ -82,17 +82,13 @@ it('a transaction that is controlled by hand may go back to a savepoint', async 
 
 describe('a stream', () => {
   const numbers = () =>
-    sql<{
-      n: number;
-      standby: boolean;
-    }>`SELECT n, pg_is_in_recovery() AS standby FROM generate_series(1, 1000) AS n`;
+    sql<{ standby: boolean }>`(SELECT pg_is_in_recovery() AS standby FROM generate_series(1, 1000))`.as('t');
 
   it('flows from a replica in a GET', async () => {
     const { db } = stage.example;
     await duringGet(async () => {
       const seen: boolean[] = [];
-      for await (const { standby } of db.selectFrom(numbers().as('t')).selectAll().stream(100))
-        seen.push(standby);
+      for await (const { standby } of db.selectFrom(numbers()).selectAll().stream(100)) seen.push(standby);
       expect(seen).toEqual(Array(1000).fill(true));
     });
   });
@@ -106,6 +102,30 @@ describe('a stream', () => {
       }
     });
     expect(inUse(pool)).toBe(0);
+  });
+});
+
+describe('what onReserveConnection runs first', () => {
+  const placeAfter = (statement: string): Promise<Place> => {
+    const { pool } = stage.example;
+    const dialect = new PostgresDialect({
+      pool,
+      onReserveConnection: async (connection) => {
+        await connection.executeQuery(CompiledQuery.raw(statement));
+      },
+    });
+    return duringGet(() =>
+      new Kysely<Tables>({ dialect }).selectFrom('here').selectAll().executeTakeFirstOrThrow(),
+    );
+  };
+
+  it('leaves the next statements where they are when it only reads', async () => {
+    expect(await placeAfter('SELECT 1')).toMatchObject({ standby: true });
+  });
+
+  it('takes them to the primary when it sets something', async () => {
+    expect(await placeAfter("SET application_name = 'reserved'")).toMatchObject({ standby: false });
+    await duringPost(() => stage.example.pool.query('RESET application_name'));
   });
 });
 

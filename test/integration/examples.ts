@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 
 const root = resolve(import.meta.dirname, '../..');
-const block = /```ts file=(\S+)\n([\s\S]*?)```/g;
+const block = /```(\w+) file=(\S+)\n([\s\S]*?)```/g;
 
 /**
  * Compiles the examples of pages, which are their blocks of TypeScript that have a file name.
@@ -46,9 +46,18 @@ export function namesOfExamples(page: string): readonly string[] {
   return examplesOf(page).map(({ file }) => file);
 }
 
-function examplesOf(page: string): readonly { readonly file: string; readonly code: string }[] {
+/** A named part of a page. */
+interface PageExample {
+  readonly file: string;
+  readonly code: string;
+}
+
+/** The blocks of a page that are written in a language and have a file name. */
+export function examplesOf(page: string, language = 'ts'): readonly PageExample[] {
   const text = readFileSync(join(root, page), 'utf8');
-  return [...text.matchAll(block)].map(([, file = '', code = '']) => ({ file, code }));
+  return [...text.matchAll(block)]
+    .filter(([, written]) => written === language)
+    .map(([, , file = '', code = '']) => ({ file, code }));
 }
 
 /** The settings of applications with decorators, such as those of Nest and of some libraries of databases. */

@@ -4,7 +4,12 @@ import type { NodePgDatabase, NodePgQueryResultHKT } from 'drizzle-orm/node-post
 import { boolean, integer, type PgDatabase, pgTable, pgView, serial, text } from 'drizzle-orm/pg-core';
 import { describe, expect, it } from 'vitest';
 import { duringGet, duringPost, failureOf } from '../integration/stage.js';
-import { type Library, libraryContract, readTransactionContract } from './library-contract.js';
+import {
+  builderContract,
+  type Library,
+  libraryContract,
+  readTransactionContract,
+} from './library-contract.js';
 import { stageLibrary } from './stage.js';
 
 const notes = pgTable('notes', { id: serial().primaryKey(), body: text().notNull(), port: integer() });
@@ -34,6 +39,8 @@ const library = (db: PgDatabase<NodePgQueryResultHKT, Schema> = stage.example.db
 });
 
 libraryContract(stage, library);
+
+builderContract(() => stage.example.db.select().from(here));
 
 readTransactionContract((fn) =>
   stage.example.db.transaction((tx) => fn(library(tx)), { accessMode: 'read only' }),

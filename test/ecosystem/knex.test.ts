@@ -11,7 +11,12 @@ import {
   type Place,
   whereSql,
 } from '../integration/stage.js';
-import { type Library, libraryContract, readTransactionContract } from './library-contract.js';
+import {
+  builderContract,
+  type Library,
+  libraryContract,
+  readTransactionContract,
+} from './library-contract.js';
 import { stageLibrary } from './stage.js';
 
 interface KnexExample {
@@ -37,6 +42,8 @@ const library = (knex: Knex = stage.example.knex): Library => ({
 });
 
 libraryContract(stage, library);
+
+builderContract(() => stage.example.knex('here').first());
 
 readTransactionContract((fn) => stage.example.knex.transaction((tx) => fn(library(tx)), { readOnly: true }));
 

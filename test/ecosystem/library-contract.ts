@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { usePrimary } from '@node-replicated/core';
+import { usePrimary, useReplica } from '@node-replicated/core';
 import { describe, expect, it } from 'vitest';
 import {
   during,
@@ -159,4 +159,22 @@ export function readTransactionContract(transaction: Library['transaction']): vo
     );
     expect(scope.session.wrote()).toBe(false);
   });
+}
+
+/**
+ * What holds besides for a library whose statements begin only when somebody awaits them.
+ *
+ * @param build makes a statement that reads the view `here`, and does not begin it
+ */
+export function builderContract(build: () => PromiseLike<unknown>): void {
+  it.each([
+    ['usePrimary', 'GET', usePrimary, false],
+    ['useReplica', 'POST', useReplica, true],
+  ] as const)(
+    'what is only built inside %s in a %s runs as that says',
+    async (_, method, switched, standby) => {
+      const rows = await during(request(method), async () => [await switched(build)].flat());
+      expect(rows).toMatchObject([{ standby }]);
+    },
+  );
 }

@@ -6,7 +6,7 @@ import type { ReplicatedPool } from '@node-replicated/pg';
 import { describe, expect, it } from 'vitest';
 import { examplesOf } from '../integration/examples.js';
 import { during, duringGet, duringPost, type Place, request, whereSql } from '../integration/stage.js';
-import { type Library, libraryContract } from './library-contract.js';
+import { builderContract, type Library, libraryContract } from './library-contract.js';
 import { stageLibrary } from './stage.js';
 
 interface Note {
@@ -73,6 +73,8 @@ const library = (client: Client = stage.example.prisma): Library => ({
 });
 
 libraryContract(stage, library);
+
+builderContract(() => stage.example.prisma.here.findFirstOrThrow());
 
 it('raw SQL in a GET is read from a replica', async () => {
   const places = await duringGet(async () => stage.example.prisma.$queryRawUnsafe<Place>(whereSql));

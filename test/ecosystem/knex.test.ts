@@ -1,7 +1,7 @@
 import type { ReplicatedPool } from '@node-replicated/pg';
 import createKnex, { type Knex } from 'knex';
 import type { PoolClient } from 'pg';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import {
   duringGet,
   duringPost,
@@ -131,6 +131,23 @@ describe('a stream', () => {
       for await (const _ of numbers(createKnex({ client: 'pg', connectionPool })).stream());
     });
     await eventually('Knex has released it again', () => releases === 2);
+  });
+});
+
+describe('timeout()', () => {
+  afterEach(() => vi.unstubAllEnvs());
+  const slow = () => stage.example.knex.raw('SELECT pg_sleep(60)');
+
+  it('gives up on a statement, and on its connection', async () => {
+    const error = await failureOf(duringGet(async () => slow().timeout(50)));
+    expect(error.message).toContain('timeout of 50ms exceeded');
+  });
+
+  it('with cancel cannot cancel it, as Knex has no settings for the connection that this takes', async () => {
+    vi.stubEnv('PGHOST', '127.0.0.1');
+    vi.stubEnv('PGPORT', '1');
+    const error = await failureOf(duringGet(async () => slow().timeout(50, { cancel: true })));
+    expect(error.message).toContain('cancelling of query failed');
   });
 });
 

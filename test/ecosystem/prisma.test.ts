@@ -3,6 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { ReplicatedPool } from '@node-replicated/pg';
+import { PrismaPg } from '@prisma/adapter-pg';
 import { describe, expect, it } from 'vitest';
 import { examplesOf } from '../integration/examples.js';
 import { during, duringGet, duringPost, type Place, request, whereSql } from '../integration/stage.js';
@@ -107,6 +108,16 @@ it('an isolation level is that of the transaction on the primary', async () => {
     ),
   );
   expect(found).toEqual([{ level: 'serializable', standby: false }]);
+});
+
+it('prepared statements run where each of their calls has to', async () => {
+  const statementNameGenerator = () => 'where_am_i';
+  const adapter = await new PrismaPg(stage.example.pool, { statementNameGenerator }).connect();
+  const ask = async () => (await adapter.queryRaw({ sql: whereSql, args: [], argTypes: [] })).rows[0];
+  const standby = [await duringGet(ask), await duringPost(ask), await duringGet(ask)].map((row) => row?.[1]);
+  expect(standby).toEqual([true, false, true]);
+  await adapter.dispose();
+  expect(stage.example.pool.ending).toBe(false);
 });
 
 it('an update in a GET, which reads what it has changed, counts as a write', async () => {

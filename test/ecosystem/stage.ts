@@ -62,6 +62,7 @@ export function stageLibrary<E extends LibraryExample>(
     vi.stubEnv('DATABASE_URL', cluster.url);
     vi.stubEnv('DATABASE_REPLICA_URLS', cluster.replicaUrls.join(','));
     example = (await import(pathToFileURL(join(compiled, `${library}.js`)).href)) as E;
+    vi.unstubAllEnvs();
     const { pool } = example;
     await eventually('every node is up', () => pool.status().nodes.every(({ state }) => state === 'up'));
   });
@@ -77,7 +78,6 @@ export function stageLibrary<E extends LibraryExample>(
   });
 
   afterAll(async () => {
-    vi.unstubAllEnvs();
     if (example?.pool.ending === false) await within(10_000, 'the end of the pool', example.pool.end());
     await cluster?.stop();
     rmSync(own, { recursive: true, force: true });

@@ -65,6 +65,18 @@ it('an isolation level is that of the transaction on the primary', async () => {
   );
 });
 
+it('a transaction that reads only, but serializable, which no replica can do, runs on the primary', async () => {
+  const { db } = stage.example;
+  const place = duringGet(() =>
+    db
+      .transaction()
+      .setAccessMode('read only')
+      .setIsolationLevel('serializable')
+      .execute((tx) => library(tx).place()),
+  );
+  expect(await place).toMatchObject({ standby: false });
+});
+
 it('a transaction that is controlled by hand may go back to a savepoint', async () => {
   const { db } = stage.example;
   await duringGet(async () => {

@@ -6,7 +6,16 @@ import type { ReplicatedPool } from '@node-replicated/pg';
 import { PrismaPg } from '@prisma/adapter-pg';
 import { describe, expect, it } from 'vitest';
 import { examplesOf } from '../integration/examples.js';
-import { during, duringGet, duringPost, type Place, request, whereSql } from '../integration/stage.js';
+import {
+  during,
+  duringGet,
+  duringPost,
+  heard,
+  numberOn,
+  type Place,
+  request,
+  whereSql,
+} from '../integration/stage.js';
 import { builderContract, type Library, libraryContract } from './library-contract.js';
 import { stageLibrary } from './stage.js';
 
@@ -16,10 +25,19 @@ interface Note {
   readonly port: number;
 }
 
+interface NewNote {
+  readonly body: string;
+  readonly remarks?: { readonly create: readonly { readonly text: string }[] };
+}
+
 /** What these tests use of the client, which is generated only when they run. */
 interface Client {
   readonly note: {
-    create(query: { readonly data: { readonly body: string } }): PromiseLike<Note>;
+    create(query: { readonly data: NewNote }): PromiseLike<Note>;
+    findMany(query: {
+      readonly where: { readonly body: string };
+      readonly include: { readonly remarks: true };
+    }): PromiseLike<Note[]>;
     count(query: { readonly where: { readonly body: string } }): PromiseLike<number>;
     findUnique(query: { readonly where: { readonly id: number } }): PromiseLike<Note | null>;
     findUniqueOrThrow(query: { readonly where: { readonly id: number } }): PromiseLike<Note>;
@@ -44,8 +62,15 @@ interface PrismaExample {
   readonly prisma: RootClient;
 }
 
-/** What the tests need besides the page's schema: which server has written a note, and which one reads. */
+/** What the tests need besides the page's schema: what belongs to a note, and which server reads. */
 const testModels = `
+  model Remark {
+    id     Int    @id @default(autoincrement())
+    text   String
+    noteId Int    @map("note_id")
+    note   Note   @relation(fields: [noteId], references: [id])
+    @@map("remarks")
+  }
   model Here {
     port    Int     @id
     standby Boolean
@@ -53,11 +78,17 @@ const testModels = `
     @@map("here")
   }`;
 
+/** And in its notes: which server has written one. */
+const testFields = `
+  port    Int      @default(dbgenerated("inet_server_port()"))
+  remarks Remark[]`;
+
 const stage = stageLibrary<PrismaExample>('prisma', {
+  schema: 'CREATE TABLE remarks (id serial PRIMARY KEY, text text, note_id int REFERENCES notes);',
   prepare: async (folder) => {
     const [{ file, code } = { file: '', code: '' }] = examplesOf('docs/libraries/prisma.md', 'prisma');
     await mkdir(folder, { recursive: true });
-    const schema = code.replace(/^ *body .*$/m, '$&\n  port Int @default(dbgenerated("inet_server_port()"))');
+    const schema = code.replace(/^ *body .*$/m, `$&${testFields}`);
     await writeFile(join(folder, file), schema + testModels);
     const prisma = join(import.meta.dirname, 'node_modules/.bin/prisma');
     // Generating needs no engine, but without a path to one it would be downloaded.
@@ -80,6 +111,27 @@ builderContract(() => stage.example.prisma.here.findFirstOrThrow());
 it('raw SQL in a GET is read from a replica', async () => {
   const places = await duringGet(async () => stage.example.prisma.$queryRawUnsafe<Place>(whereSql));
   expect(places).toMatchObject([{ standby: true }]);
+});
+
+it('a nested write in a GET is one transaction on the primary, and what is read with its relations is on a replica', async () => {
+  const { note } = stage.example.prisma;
+  const create = (body: string) =>
+    duringGet(async () =>
+      note.create({ data: { body, remarks: { create: [{ text: 'a' }, { text: 'b' }] } } }),
+    );
+  await create('with remarks');
+  await expect(create('refused')).rejects.toThrow();
+  expect(await numberOn(stage.cluster.primary, 'SELECT count(*) AS n FROM remarks')).toBe(2);
+
+  await stage.cluster.waitForCatchUp();
+  const statements = await heard('statement', () =>
+    duringGet(async () => {
+      const found = await note.findMany({ where: { body: 'with remarks' }, include: { remarks: true } });
+      expect(found).toMatchObject([{ remarks: [{ text: 'a' }, { text: 'b' }] }]);
+    }),
+  );
+  expect(statements.length).toBeGreaterThan(0);
+  for (const statement of statements) expect(statement).toMatchObject({ role: 'replica', session: 'reader' });
 });
 
 it('statements that are one transaction run on the primary in a GET, or not at all', async () => {

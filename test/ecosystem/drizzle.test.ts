@@ -2,12 +2,13 @@ import type { ReplicatedPool } from '@node-replicated/pg';
 import { eq, sql } from 'drizzle-orm';
 import type { NodePgDatabase, NodePgQueryResultHKT } from 'drizzle-orm/node-postgres';
 import { boolean, integer, type PgDatabase, pgTable, pgView, serial, text } from 'drizzle-orm/pg-core';
-import { describe, expect, it } from 'vitest';
-import { duringGet, duringPost, failureOf } from '../integration/stage.js';
+import { expect, it } from 'vitest';
+import { duringGet, duringPost } from '../integration/stage.js';
 import {
   builderContract,
   type Library,
   libraryContract,
+  nestingContract,
   readTransactionContract,
 } from './library-contract.js';
 import { stageLibrary } from './stage.js';
@@ -39,6 +40,8 @@ const library = (db: PgDatabase<NodePgQueryResultHKT, Schema> = stage.example.db
 });
 
 libraryContract(stage, library);
+
+nestingContract(library);
 
 builderContract(() => stage.example.db.select().from(here));
 
@@ -73,24 +76,4 @@ it('a locking read in a GET runs on the primary, in the same transaction or with
     db.select({ standby }).from(notes).where(eq(notes.body, 'locked')).for('update'),
   );
   expect(locked).toEqual([{ standby: false }]);
-});
-
-describe('a nested transaction in a GET', () => {
-  it('goes back to its savepoint, and the outer one goes on', async () => {
-    await duringGet(() =>
-      stage.example.db.transaction(async (tx) => {
-        await library(tx).note('outer');
-        const undone = await failureOf(
-          tx.transaction(async (inner) => {
-            await library(inner).note('inner');
-            inner.rollback();
-          }),
-        );
-        expect(undone.message).toBe('Rollback');
-        expect(await library(tx).count('inner')).toBe(0);
-      }),
-    );
-    expect(await library().count('outer')).toBe(1);
-    expect(await library().count('inner')).toBe(0);
-  });
 });

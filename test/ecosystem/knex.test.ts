@@ -15,6 +15,7 @@ import {
   builderContract,
   type Library,
   libraryContract,
+  nestingContract,
   readTransactionContract,
 } from './library-contract.js';
 import { stageLibrary } from './stage.js';
@@ -43,6 +44,8 @@ const library = (knex: Knex = stage.example.knex): Library => ({
 
 libraryContract(stage, library);
 
+nestingContract(library);
+
 builderContract(() => stage.example.knex('here').first());
 
 readTransactionContract((fn) => stage.example.knex.transaction((tx) => fn(library(tx)), { readOnly: true }));
@@ -60,22 +63,6 @@ it('a transaction that is handed on by hand may be rolled back by hand', async (
     await tx.rollback();
   });
   expect(await library().count('by hand')).toBe(0);
-});
-
-it('a nested transaction goes back to its savepoint, and the outer one goes on', async () => {
-  await duringGet(() =>
-    stage.example.knex.transaction(async (tx) => {
-      await library(tx).note('outer');
-      await failureOf(
-        tx.transaction(async (inner) => {
-          await library(inner).note('inner');
-          throw new Error('not this one');
-        }),
-      );
-    }),
-  );
-  expect(await library().count('outer')).toBe(1);
-  expect(await library().count('inner')).toBe(0);
 });
 
 it('its isolation level is that of the transaction on the primary', async () => {

@@ -13,19 +13,15 @@ import {
 import { type LibraryExample, type LibraryStage, refusedBody } from './stage.js';
 
 /** What every library of databases can do, in its own way of building statements. */
-export interface LibraryCalls {
+export interface Library {
   /** Reads the view `here`. */
   place(): Promise<Place>;
   /** Writes a note, and gives the port of the server that wrote it. */
   note(body: string): Promise<number>;
   /** Counts the notes with a text. */
   count(body: string): Promise<number>;
-}
-
-/** The same, and transactions. */
-export interface Library extends LibraryCalls {
   /** Runs a function inside a transaction, which is undone when it throws. */
-  transaction(fn: (calls: LibraryCalls) => Promise<void>): Promise<void>;
+  transaction(fn: (calls: Library) => Promise<void>): Promise<void>;
 }
 
 /**
@@ -158,6 +154,25 @@ export function readTransactionContract(transaction: Library['transaction']): vo
       }),
     );
     expect(scope.session.wrote()).toBe(false);
+  });
+}
+
+/** What holds besides for a library whose transactions nest. */
+export function nestingContract(library: () => Library): void {
+  it('a nested transaction in a GET goes back to its savepoint, and the outer one goes on', async () => {
+    await duringGet(() =>
+      library().transaction(async (outer) => {
+        await outer.note('outer');
+        const undone = outer.transaction(async (inner) => {
+          await inner.note('inner');
+          throw new Error('not this one');
+        });
+        await expect(undone).rejects.toThrow('not this one');
+        expect(await outer.count('inner')).toBe(0);
+      }),
+    );
+    expect(await library().count('outer')).toBe(1);
+    expect(await library().count('inner')).toBe(0);
   });
 }
 

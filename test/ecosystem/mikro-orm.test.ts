@@ -10,7 +10,12 @@ import {
   request,
   whereSql,
 } from '../integration/stage.js';
-import { type Library, libraryContract, readTransactionContract } from './library-contract.js';
+import {
+  type Library,
+  libraryContract,
+  nestingContract,
+  readTransactionContract,
+} from './library-contract.js';
 import { stageLibrary } from './stage.js';
 
 interface Note {
@@ -43,6 +48,8 @@ const library = (em: EntityManager = manager()): Library => ({
 });
 
 libraryContract(stage, library);
+
+nestingContract(library);
 
 readTransactionContract((fn) => manager().transactional((tx) => fn(library(tx)), { readOnly: true }));
 
@@ -112,22 +119,6 @@ it('a row is locked in a transaction of a GET, on the primary', async () => {
       expect(await library(em).place()).toMatchObject({ standby: false });
     }),
   );
-});
-
-it('a nested transaction goes back to its savepoint, and the outer one goes on', async () => {
-  await duringGet(() =>
-    manager().transactional(async (em) => {
-      await library(em).note('outer');
-      await failureOf(
-        em.transactional(async (inner) => {
-          await library(inner).note('inner');
-          throw new Error('not this one');
-        }),
-      );
-    }),
-  );
-  expect(await library().count('outer')).toBe(1);
-  expect(await library().count('inner')).toBe(0);
 });
 
 it.each(['GET', 'POST'])('dates in a %s are what MikroORM wants them to be', async (method) => {

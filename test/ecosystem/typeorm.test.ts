@@ -2,7 +2,7 @@ import type { ReplicatedPool } from '@node-replicated/pg';
 import type { DataSource, EntityManager, EntityTarget } from 'typeorm';
 import { describe, expect, it } from 'vitest';
 import { during, duringGet, duringPost, inUse, type Place, request, whereSql } from '../integration/stage.js';
-import { type Library, libraryContract } from './library-contract.js';
+import { type Library, libraryContract, nestingContract } from './library-contract.js';
 import { stageLibrary } from './stage.js';
 
 interface Note {
@@ -35,6 +35,8 @@ const library = (manager: EntityManager = stage.example.dataSource.manager): Lib
 });
 
 libraryContract(stage, library);
+
+nestingContract(library);
 
 it('raw SQL in a GET is read from a replica', async () => {
   const [place] = await duringGet(() => stage.example.dataSource.query(whereSql));

@@ -6,6 +6,7 @@ import {
   duringGet,
   duringPost,
   failureOf,
+  numberOn,
   type Place,
   request,
   whereSql,
@@ -125,6 +126,11 @@ it.each(['GET', 'POST'])('dates in a %s are what MikroORM wants them to be', asy
   const sql = "SELECT '2026-03-04'::date AS day, '2026-03-04 05:06:07'::timestamp AS moment";
   const rows = await during(request(method), () => manager().execute(sql));
   expect(rows).toEqual([{ day: '2026-03-04', moment: '2026-03-04 05:06:07' }]);
+});
+
+it('its start has created no database', async () => {
+  const databases = "SELECT count(*) AS n FROM pg_database WHERE datname = 'notes'";
+  expect(await numberOn(stage.cluster.primary, databases)).toBe(0);
 });
 
 it('close() leaves the pool, which it does not own, to its owner', async () => {

@@ -4,15 +4,20 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 
 const root = resolve(import.meta.dirname, '../..');
-const block = /```ts file=(\S+)\n([\s\S]*?)```/g;
+const block = /```(\w+) file=(\S+)\n([\s\S]*?)```/g;
 
 /**
  * Compiles the examples of pages, which are their blocks of TypeScript that have a file name.
  *
  * @param pages their paths from the root
+ * @param settings what the compiler is told besides
  * @returns the folder of the compiled files
  */
-export async function compileExamples(pages: readonly string[], folder: string): Promise<string> {
+export async function compileExamples(
+  pages: readonly string[],
+  folder: string,
+  settings: object = {},
+): Promise<string> {
   mkdirSync(folder, { recursive: true });
   for (const page of pages) {
     for (const { file, code } of examplesOf(page)) writeFileSync(join(folder, file), code);
@@ -24,10 +29,14 @@ export async function compileExamples(pages: readonly string[], folder: string):
     types: ['node'],
     strict: true,
     outDir: 'out',
+    ...settings,
   };
   await compile(folder, { compilerOptions, include: ['*.ts'], exclude: ['nest*.ts'] });
   if (existsSync(join(folder, 'nest.ts'))) {
-    await compile(folder, { compilerOptions: { ...compilerOptions, ...asInNest }, include: ['nest.ts'] });
+    await compile(folder, {
+      compilerOptions: { ...compilerOptions, ...withDecorators },
+      include: ['nest.ts'],
+    });
   }
   return join(folder, 'out');
 }
@@ -37,13 +46,26 @@ export function namesOfExamples(page: string): readonly string[] {
   return examplesOf(page).map(({ file }) => file);
 }
 
-function examplesOf(page: string): readonly { readonly file: string; readonly code: string }[] {
-  const text = readFileSync(join(root, page), 'utf8');
-  return [...text.matchAll(block)].map(([, file = '', code = '']) => ({ file, code }));
+/** A named part of a page. */
+interface PageExample {
+  readonly file: string;
+  readonly code: string;
 }
 
-/** The settings of an application of Nest. */
-const asInNest = { experimentalDecorators: true, emitDecoratorMetadata: true, skipLibCheck: true } as const;
+/** The blocks of a page that are written in a language and have a file name. */
+export function examplesOf(page: string, language = 'ts'): readonly PageExample[] {
+  const text = readFileSync(join(root, page), 'utf8');
+  return [...text.matchAll(block)]
+    .filter(([, written]) => written === language)
+    .map(([, , file = '', code = '']) => ({ file, code }));
+}
+
+/** The settings of applications with decorators, such as those of Nest and of some libraries of databases. */
+export const withDecorators = {
+  experimentalDecorators: true,
+  emitDecoratorMetadata: true,
+  skipLibCheck: true,
+} as const;
 
 async function compile(folder: string, project: object): Promise<void> {
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(project));

@@ -1,7 +1,7 @@
 import { defineReplication, type ReplicationConfig, type ReplicationOptions } from './options.js';
 import { readToken } from './pin-carriers.js';
 import { encodePin } from './pin-token.js';
-import { currentScope, runInScope, Scope } from './scope.js';
+import { currentScope, runToStart, Scope } from './scope.js';
 import { Session } from './session.js';
 
 /**
@@ -47,7 +47,7 @@ export function runWithPin<T>(
   const config = configOf(options);
   // A row of a queue says null where it holds no token.
   const pin = (token ?? undefined) === undefined ? undefined : readToken(token, config, config.now());
-  return runInScope(new Scope(new Session({ config, job, pin })), fn);
+  return runToStart(new Scope(new Session({ config, job, pin })), fn);
 }
 
 const job = Object.freeze({ role: 'replica' });

@@ -5,6 +5,7 @@ import { type Decision, outsideDecision, type Reason } from './policy.js';
 import { type Role, type RoleName, type RoleRule, toRoleRule } from './role.js';
 import { type RoleSwitch, toRoleSwitch } from './role-switch.js';
 import { Session } from './session.js';
+import { startLazy } from './start-lazy.js';
 
 /** One level of a request's replication state: the shared session, and the role forced at this level. */
 export class Scope {
@@ -59,12 +60,21 @@ export function runInScope<T, A extends unknown[]>(
   return storage.run(scope, fn, ...args);
 }
 
-/** Runs a function under a rule of its own, within the session that is under way, if one is. */
+/** Runs a function inside a scope, with what it returns: see {@link startLazy}. */
+export function runToStart<T>(scope: Scope, fn: () => T): T {
+  return storage.run(scope, () => startLazy(fn()));
+}
+
+/**
+ * Runs a function under a rule of its own, within the session that is under way, if one is. A statement that it
+ * returns without having started it is started there, unless the caller is under the same rule.
+ */
 export function runWithSwitch<T>({ rule, lock, durability }: RoleSwitch, fn: () => T): T {
   const outer = currentScope();
   if (outer?.locked === true) return fn();
   const session = outer?.session ?? new Session();
-  return storage.run(new Scope(session, rule, lock, durability ?? outer?.durability), fn);
+  const scope = new Scope(session, rule, lock, durability ?? outer?.durability);
+  return outer?.rule === rule ? storage.run(scope, fn) : runToStart(scope, fn);
 }
 
 /** What {@link usePrimary} takes. */
@@ -86,8 +96,9 @@ export interface UseReplicaOptions extends Omit<RoleRule, 'role'> {
 }
 
 /**
- * Runs a function whose statements go to the primary, and returns what it returns. The caller's own role is
- * unchanged, also when the function throws.
+ * Runs a function whose statements go to the primary, and returns what it returns; a query builder that would begin
+ * only when it is awaited begins here, and is returned as a promise. The caller's own role is unchanged, also when
+ * the function throws.
  *
  * @throws ERR_OPTION for a setting that does not exist
  */
@@ -99,8 +110,8 @@ export function usePrimary<T>(...given: [() => T] | [UsePrimaryOptions, () => T]
 }
 
 /**
- * Runs a function whose statements go to a replica, and returns what it returns. Statements that turn out to
- * write still run on the primary.
+ * Runs a function whose statements go to a replica, and returns what it returns, a query builder as a promise.
+ * Statements that turn out to write still run on the primary.
  *
  * @throws ERR_OPTION for a setting that does not exist, or a value it cannot have
  */
@@ -128,7 +139,7 @@ export interface RunWithReplicationOptions extends Omit<RoleRule, 'role'> {
  */
 export function runWithReplication<T>(options: RunWithReplicationOptions, fn: () => T): T {
   const job = toRoleRule({ ...options, role: options.role ?? 'primary' }, 'runWithReplication()');
-  return storage.run(new Scope(new Session({ job })), fn);
+  return runToStart(new Scope(new Session({ job })), fn);
 }
 
 /** What {@link currentReplication} tells. */

@@ -38,6 +38,15 @@ describe('a token for a job', () => {
     });
   });
 
+  test('holds for a statement that begins only when it is awaited', async () => {
+    const token = await tokenOfWriter();
+    const decided = await runWithPin(token, { config }, (): PromiseLike<unknown> => {
+      // biome-ignore lint/suspicious/noThenProperty: query builders have one
+      return { then: (resolve, reject) => Promise.resolve(decision()).then(resolve, reject) };
+    });
+    expect(decided).toMatchObject({ role: 'replica', reason: 'caught-up', position: '5' });
+  });
+
   test('keeps its reads on the primary for forMs', async () => {
     const token = await tokenOfWriter();
     runWithPin(token, { config: configWith() }, () => {

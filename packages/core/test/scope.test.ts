@@ -177,6 +177,42 @@ describe('usePrimary() and useReplica()', () => {
   });
 });
 
+describe('a statement that begins only when it is awaited', () => {
+  const builder = (): PromiseLike<Role> => {
+    // biome-ignore lint/suspicious/noThenProperty: query builders have one
+    return { then: (resolve, reject) => Promise.resolve(role()).then(resolve, reject) };
+  };
+
+  test('begins inside the function that returns it', async () => {
+    await inGet(async () => {
+      expect(await usePrimary(builder)).toBe('primary');
+      expect(await usePrimary({ durability: 'off' }, builder)).toBe('primary');
+      expect(await usePrimary(() => useReplica(builder))).toBe('replica');
+      expect(await builder()).toBe('replica');
+    });
+    expect(await runWithReplication({ role: 'replica' }, builder)).toBe('replica');
+  });
+
+  test('begins once, and its error is that of the promise', async () => {
+    let begun = 0;
+    const failing = usePrimary((): PromiseLike<never> => {
+      // biome-ignore lint/suspicious/noThenProperty: query builders have one
+      return { then: (resolve, reject) => Promise.reject(new Error(`${++begun}`)).then(resolve, reject) };
+    });
+    await expect(failing).rejects.toThrow('1');
+    await expect(failing).rejects.toThrow('1');
+  });
+
+  test('is returned as it is to a caller under the same switch, which may go on building', async () => {
+    const made = builder();
+    expect(usePrimary(() => [usePrimary(() => made)])).toEqual([made]);
+  });
+
+  test('is left alone inside a lock, whose holder starts it', async () => {
+    expect(await usePrimary({ lock: true }, () => useReplica(builder))).toBe('primary');
+  });
+});
+
 describe('consistency', () => {
   test('eventual stays on a replica after an own write', () => {
     inGet(() => {

@@ -54,6 +54,14 @@ export function methodContract(fixtures: typeof import('./fixtures/both/methods.
       expect(forcedRule(() => undefined)).toBeUndefined();
     });
 
+    test('starts a query builder that it returns, which would begin only when it is awaited', async () => {
+      const builder = (): PromiseLike<string> => ({
+        // biome-ignore lint/suspicious/noThenProperty: query builders have one
+        then: (...done) => Promise.resolve(place()).then(...done),
+      });
+      await inRequest('GET', async () => expect(await runner.primary(builder)).toBe('primary, forced'));
+    });
+
     test('carries its conditions to the scope', () => {
       expect(runner.rule()).toEqual({ role: 'replica', maxLagMs: 250, consistency: 'eventual' });
     });

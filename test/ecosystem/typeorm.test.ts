@@ -113,7 +113,8 @@ describe('a stream', () => {
     const { dataSource, Note, pool } = stage.example;
     await duringPost(async () => {
       await library().note('left early');
-      for await (const _ of await dataSource.createQueryBuilder(Note, 'note').stream()) break;
+      const many = dataSource.createQueryBuilder(Note, 'note').select('generate_series(1, 1000)', 'n');
+      for await (const _ of await many.stream()) break;
     });
     expect(inUse(pool)).toBe(1);
     const { connectedQueryRunners } = dataSource.driver as PostgresDriver;

@@ -1,5 +1,6 @@
 import type { ReplicatedPool } from '@node-replicated/pg';
 import type { DataSource, EntityManager, EntityTarget } from 'typeorm';
+import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
 import { describe, expect, it } from 'vitest';
 import { during, duringGet, duringPost, inUse, type Place, request, whereSql } from '../integration/stage.js';
 import { type Library, libraryContract, nestingContract } from './library-contract.js';
@@ -106,6 +107,18 @@ describe('a stream', () => {
     });
     expect(seen).toContainEqual({ standby: true });
     expect(seen).not.toContainEqual({ standby: false });
+  });
+
+  it('that is left early keeps its connection, as TypeORM does not see that', async () => {
+    const { dataSource, Note, pool } = stage.example;
+    await duringPost(async () => {
+      await library().note('left early');
+      const many = dataSource.createQueryBuilder(Note, 'note').select('generate_series(1, 1000)', 'n');
+      for await (const _ of await many.stream()) break;
+    });
+    expect(inUse(pool)).toBe(1);
+    const { connectedQueryRunners } = dataSource.driver as PostgresDriver;
+    for (const runner of connectedQueryRunners) await runner.release();
   });
 
   it('that is left early gives its connection back when its query runner is released', async () => {

@@ -1,7 +1,8 @@
-import { EventEmitter } from 'node:events';
+import type { EventEmitter } from 'node:events';
 import { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { currentScope, runInScope, type Scope } from '@node-replicated/core/adapter';
+import { runInScope, type Scope } from '@node-replicated/core/adapter';
+import { bindListeners, callInScope } from './bind-listeners.js';
 
 /** What the responses of `node:http` and of `node:http2` have in common, as far as sockets go. */
 export interface BindableResponse extends BindableMessage {
@@ -28,10 +29,10 @@ interface Carrier {
  */
 export function bindToScope(req: EventEmitter, res: BindableResponse, scope: Scope): void {
   carry(req, scope);
-  if (!bindAll(req)) bindEvents(req, req);
+  if (!bindAll(req)) bindEvents(req);
   if (bindAll(res)) return;
   carry(res, scope);
-  bindEvents(res, res);
+  bindEvents(res);
   if (res.socket === null) bindFlush(res, res);
 }
 
@@ -48,7 +49,6 @@ function carriedBy(message: Carrier): Scope | undefined {
   return message[carried] ?? message.req?.[carried];
 }
 
-const { emit: plainEmit } = EventEmitter.prototype;
 const nodesOwn: ReadonlySet<object> = new Set([IncomingMessage.prototype, ServerResponse.prototype]);
 const prepared = new WeakSet<object>();
 
@@ -57,41 +57,35 @@ const prepared = new WeakSet<object>();
  * a hidden class of its own by changing its prototype; from then on every property that is added, and every look
  * at one that changes, costs microseconds. So what all of them have goes where Express has its own methods.
  */
-export function applicationPrototype(message: object): object | undefined {
-  const prototype: object = Object.getPrototypeOf(message);
+export function applicationPrototype(message: object): EventEmitter | undefined {
+  const prototype: EventEmitter = Object.getPrototypeOf(message);
   return !nodesOwn.has(prototype) && Object.hasOwn(prototype, 'app') ? prototype : undefined;
 }
 
 /**
- * Binds all messages of an application at once.
+ * Binds all messages of an application at once, those to come too. Their `emit` is left alone: it is called for many
+ * events that nobody listens to, and would have to look each time.
  *
  * @returns whether this one is among them
  */
 function bindAll(message: BindableMessage): boolean {
-  const prototype: BindableMessage = Object.getPrototypeOf(message);
+  const prototype = applicationPrototype(message);
+  if (prototype === undefined) return false;
   if (prepared.has(prototype)) return true;
-  // Somebody else's `emit`, on this message alone, would stand before that of the prototype.
-  if (applicationPrototype(message) === undefined || message.emit !== plainEmit) return false;
   prepared.add(prototype);
-  bindEvents(prototype, message);
+  bindListeners(prototype, carriedBy);
   bindFlush(prototype, message);
   return true;
 }
 
-/** @param target the message, or the prototype of all messages of its application */
-function bindEvents(target: BindableMessage, { emit }: BindableMessage): void {
-  target.emit = around(emit);
-}
-
-function around(emit: EventEmitter['emit']): EventEmitter['emit'] {
-  return function (this: EventEmitter & Carrier, ...args): boolean {
+function bindEvents(message: BindableMessage): void {
+  const { emit } = message;
+  message.emit = function (this: EventEmitter & Carrier, ...args): boolean {
     // Most events have no listener, so there is nothing that could run in the wrong scope.
     if (this.listenerCount(args[0]) === 0) return Reflect.apply(emit, this, args);
     const scope = carriedBy(this);
-    if (scope === undefined || currentScope()?.session === scope.session) {
-      return Reflect.apply(emit, this, args);
-    }
-    return runInScope(scope, () => Reflect.apply(emit, this, args));
+    if (scope === undefined) return Reflect.apply(emit, this, args);
+    return callInScope(scope, () => Reflect.apply(emit, this, args));
   };
 }
 

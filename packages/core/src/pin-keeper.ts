@@ -85,7 +85,7 @@ export class PinKeeper {
       if (this.#gap.notice(this.#store.completeSince())) {
         reportFailure(
           'get',
-          new Error('The pin store may have forgotten pins: it has not been there for long.'),
+          new Error('The pin store may lack pins: it has been away, or has forgotten some.'),
         );
       }
       const { open, marks } = this.#gap;

@@ -3,6 +3,9 @@ import type { PinStore } from './pin-store.js';
 /** How often a silent store is looked at. */
 const lookMs = 1_000;
 
+/** So many failures, with no answer between them, are the store's, and not one call's. */
+const outageFailures = 3;
+
 /**
  * Calls a pin store, and waits for it in bounds. A store that is silent is left in peace: whoever calls learns that at
  * once, and does not wait in vain as those before. It is looked at once a second, and its first answer ends that.
@@ -14,6 +17,9 @@ export class StoreCalls {
   #nextLook = 0;
   /** How many calls were answered: where one is late and others are not, the store is not silent. */
   #answers = 0;
+  /** How many calls have failed since the last answer. */
+  #failures = 0;
+  #backSince = Number.NEGATIVE_INFINITY;
 
   /** @param timeoutMs for how many ms a call is waited for */
   constructor(store: PinStore, timeoutMs: number) {
@@ -36,9 +42,9 @@ export class StoreCalls {
     return this.#inTime(() => this.#store.advance(...given));
   }
 
-  /** Since when the store has kept everything, where it can tell. */
+  /** Since when the store has everything, as far as it can tell. While it was away, other processes had to keep theirs. */
   completeSince(): number {
-    return this.#store.completeSince?.() ?? Number.NEGATIVE_INFINITY;
+    return Math.max(this.#backSince, this.#store.completeSince?.() ?? Number.NEGATIVE_INFINITY);
   }
 
   async #call<T>(ask: () => Promise<T>): Promise<T> {
@@ -55,6 +61,9 @@ export class StoreCalls {
     const { promise, end } = this.#limit();
     try {
       return await Promise.race([this.#heard(ask()), promise]);
+    } catch (error) {
+      this.#failures += 1;
+      throw error;
     } finally {
       end();
     }
@@ -63,7 +72,9 @@ export class StoreCalls {
   /** An answer counts also when it is late. */
   async #heard<T>(answering: Promise<T>): Promise<T> {
     const answer = await answering;
+    if (this.#silent || this.#failures >= outageFailures) this.#backSince = performance.now();
     this.#answers += 1;
+    this.#failures = 0;
     this.#silent = false;
     return answer;
   }

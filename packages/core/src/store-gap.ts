@@ -3,8 +3,8 @@ import type { PinMark } from './pin-mark.js';
 import type { Position } from './position.js';
 
 /**
- * For how many ms after a store has lost something other processes may be on their way back to it, with pins that
- * it has not taken.
+ * For how many ms after a store has been away, or has lost something, other processes may be on their way back to it,
+ * with pins that it has not taken.
  */
 const graceMs = 5_000;
 
@@ -12,7 +12,7 @@ const graceMs = 5_000;
 const retryMs = 1_000;
 
 /**
- * What a pin store may have forgotten. It cannot be told who wrote it, but until when it was written: so for as long as
+ * What a pin store may lack. It cannot be told who wrote it, but until when it was written: so for as long as
  * a pin counts, every client is taken for one that has written until then.
  */
 export class StoreGap {

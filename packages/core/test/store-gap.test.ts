@@ -162,6 +162,6 @@ describe('a store that has forgotten something', () => {
     await later(graceMs);
     await readsFrom();
     stop();
-    expect(failures).toEqual([expect.stringMatching(/may have forgotten pins/)]);
+    expect(failures).toEqual([expect.stringMatching(/may lack pins/)]);
   });
 });

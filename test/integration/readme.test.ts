@@ -130,7 +130,7 @@ test.each(['yoga.js', 'apollo.js', 'mercurius.js'])(
 test('every example of the documents is named once, and tested', () => {
   const named = pages().flatMap(namesOfExamples);
   expect(new Set(named).size).toBe(named.length);
-  const tests = ['readme.test.ts', 'observability.test.ts', '../redis/bullmq.test.ts'].map((file) =>
+  const tests = ['readme.test.ts', 'observability.test.ts', '../redis/examples.test.ts'].map((file) =>
     readFileSync(join(import.meta.dirname, file), 'utf8'),
   );
   // Some are imported by others.

@@ -44,13 +44,17 @@ export class RedisServer implements AsyncDisposable {
     this.#guard = guardFolder(folder);
   }
 
-  /** Starts one on a free port, and waits until it answers. */
-  static async start(program: string): Promise<RedisServer> {
+  /**
+   * Starts one on a free port, and waits until it answers.
+   *
+   * @param settings lines of `redis.conf`, besides those that it needs
+   */
+  static async start(program: string, settings: readonly string[] = []): Promise<RedisServer> {
     const folder = newClusterFolder();
     const server = new RedisServer(program, folder, await freePort());
     try {
       await makeClusterFolder(folder, unprivilegedUser());
-      writeFileSync(server.#file, server.#settings(), { mode: 0o644 });
+      writeFileSync(server.#file, server.#settings(settings), { mode: 0o644 });
       await server.restart();
       return server;
     } catch (error) {
@@ -109,7 +113,7 @@ export class RedisServer implements AsyncDisposable {
     return join(this.#folder, 'redis.conf');
   }
 
-  #settings(): string {
+  #settings(more: readonly string[]): string {
     return [
       'bind 127.0.0.1',
       `port ${this.port}`,
@@ -119,6 +123,7 @@ export class RedisServer implements AsyncDisposable {
       'daemonize no',
       // Its command line stays what it was, so that it is known to belong to the folder.
       'set-proc-title no',
+      ...more,
       '',
     ].join('\n');
   }

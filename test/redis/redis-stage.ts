@@ -10,17 +10,9 @@ const clients: Redis[] = [];
 
 /** Runs tests with a Redis of their own. Without the program they are skipped, and under `CI=true` one fails. */
 export function describeWithRedis(name: string, tests: () => void): void {
-  if (typeof found === 'string') {
-    console.warn(`"${name}" is skipped: ${found}.`);
-    test.runIf(process.env.CI === 'true')('redis-server is there', () => {
-      expect.fail(found);
-    });
-    describe.skip(name, tests);
-    return;
-  }
-  describe(name, () => {
+  describeWithProgram(name, (program) => {
     beforeAll(async () => {
-      redis = await RedisServer.start(found.program);
+      redis = await RedisServer.start(program);
     });
     afterAll(async () => {
       for (const client of clients.splice(0)) client.disconnect();
@@ -28,6 +20,20 @@ export function describeWithRedis(name: string, tests: () => void): void {
     });
     tests();
   });
+}
+
+/** The same for tests that start servers by themselves. */
+export function describeWithProgram(name: string, tests: (program: string) => void): void {
+  if (typeof found === 'string') {
+    console.warn(`"${name}" is skipped: ${found}.`);
+    test.runIf(process.env.CI === 'true')('redis-server is there', () => {
+      expect.fail(found);
+    });
+    describe.skip(name, () => tests(''));
+    return;
+  }
+  const { program } = found;
+  describe(name, () => tests(program));
 }
 
 /** A connection, which is closed at the end of the file. */

@@ -1,3 +1,4 @@
+import { Cluster, Redis } from 'ioredis';
 import { describe, expect, it } from 'vitest';
 import { type RedisClient, RedisPinStore } from '../src/index.js';
 
@@ -5,6 +6,12 @@ const client: RedisClient = {
   evalsha: async () => [null, ''],
   eval: async () => [null, ''],
 };
+
+it('takes a client of one server, and of a cluster', () => {
+  const lazily = { lazyConnect: true };
+  expect(new RedisPinStore(new Redis(lazily))).toBeInstanceOf(RedisPinStore);
+  expect(new RedisPinStore(new Cluster([], lazily))).toBeInstanceOf(RedisPinStore);
+});
 
 describe('options that cannot be used', () => {
   it.each([

@@ -103,7 +103,7 @@ describeWithRedis('a client that is known by a header, on two sites that share a
     // Both sites ask where the primaries are when they take Redis for whole again.
     await eventually('the sites trust Redis again', async () => {
       for (const site of [one, other]) expect(await read(site)).toEqual({ count: 1, from: 'primary pin' });
-      return asked === 2;
+      return asked >= 2;
     });
     stop();
     for (const site of [one, other]) expect(await read(site)).toEqual({ count: 1, from: 'primary pin' });

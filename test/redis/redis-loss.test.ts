@@ -105,8 +105,9 @@ describeWithRedis('visitors whose pins are in a Redis that is killed and comes b
     expect(operations.flatMap(({ failure }) => failure ?? [])).toEqual([]);
     expect(violations).toMatchObject({ readYourWrites: [], lostWrites: [], doubledWrites: [] });
     // Each site, of a server that was just started, and again when that is another one.
-    expect(failures.filter((error) => /may lack pins/.test(error))).toHaveLength(4);
-    expect(failures.length).toBeGreaterThan(4);
+    const gaps = failures.filter((error) => /may lack pins/.test(error));
+    expect(gaps.length).toBeGreaterThanOrEqual(4);
+    expect(failures.length).toBeGreaterThan(gaps.length);
     expect(reasonsOn(operations, 'replica')).toContain('caught-up');
     expect(reasonsOn(operations, 'primary')).toContain('pin');
   });

@@ -1,6 +1,6 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import {
@@ -11,12 +11,11 @@ import {
   newClusterFolder,
   removeRemains,
   sendSignal,
-  serverEnvironment,
-  spawnIdentity,
   unprivilegedUser,
   waitUntil,
 } from '@node-replicated/local-cluster/programs';
 import { onPath } from '../on-path.js';
+import { spawnProgram } from '../spawn-program.js';
 
 /**
  * Finds the program.
@@ -65,18 +64,7 @@ export class RedisServer implements AsyncDisposable {
 
   /** Starts it again after {@link RedisServer.kill}, on the same port and with nothing in it. */
   async restart(): Promise<void> {
-    const log = openSync(join(this.#folder, 'redis.log'), 'a');
-    const child = spawn(this.#program, [this.#file], {
-      cwd: this.#folder,
-      detached: true, // a Ctrl-C in the terminal is not meant for it
-      env: serverEnvironment(process.env),
-      stdio: ['ignore', log, log],
-      ...spawnIdentity(unprivilegedUser()),
-    });
-    closeSync(log);
-    child.on('error', () => undefined);
-    child.unref();
-    this.#process = child;
+    this.#process = spawnProgram(this.#folder, 'redis', this.#program, [this.#file]);
     await waitUntil(() => this.#answers(), {
       what: 'Redis to answer',
       timeoutMs: 20_000,

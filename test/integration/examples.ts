@@ -46,9 +46,6 @@ function examplesOf(page: string): readonly { readonly file: string; readonly co
   return [...text.matchAll(block)].map(([, file = '', code = '']) => ({ file, code }));
 }
 
-/** Examples with libraries whose types, or those of their own libraries, do not pass a strict check. */
-const carelesslyTyped = ['yoga.ts', 'apollo.ts', 'mercurius.ts'];
-
 /** The settings of an application of Nest. */
 const asInNest = { experimentalDecorators: true, emitDecoratorMetadata: true, skipLibCheck: true } as const;
 
@@ -56,3 +53,6 @@ async function compile(folder: string, project: object): Promise<void> {
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(project));
   await promisify(execFile)(join(root, 'node_modules/.bin/tsc'), ['-p', folder]);
 }
+
+/** Examples with libraries whose types, or those of their own libraries, do not pass a strict check. */
+const carelesslyTyped = ['yoga.ts', 'apollo.ts', 'mercurius.ts'];

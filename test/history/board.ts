@@ -52,10 +52,21 @@ export async function finalState({ primary }: Database): Promise<readonly Stored
   return rows;
 }
 
-/** Opens the board on both frameworks. */
-export async function openBoard(pool: ReplicatedPool, settings: ReplicationOptions): Promise<Board> {
-  const options = { secret: 'the secret of this board is long enough', ...settings };
-  const sites = [await serveExpress(pool, options), await serveFastify(pool, options)];
+/**
+ * Opens the board on both frameworks.
+ *
+ * @param settings those of both, or a function that gives those of each
+ */
+export async function openBoard(
+  pool: ReplicatedPool,
+  settings: ReplicationOptions | (() => ReplicationOptions),
+): Promise<Board> {
+  const secret = 'the secret of this board is long enough';
+  const options = (): ReplicationOptions => ({
+    secret,
+    ...(typeof settings === 'function' ? settings() : settings),
+  });
+  const sites = [await serveExpress(pool, options()), await serveFastify(pool, options())];
   return {
     urls: sites.map(({ url }) => url),
     async [Symbol.asyncDispose]() {

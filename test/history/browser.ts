@@ -11,13 +11,20 @@ export interface Answer {
  * stays, whichever request it answers.
  */
 export class Browser {
-  readonly #url: string;
+  readonly #urls: readonly string[];
   readonly #agent: Agent;
+  readonly #headers: Readonly<Record<string, string>>;
+  #sent = 0;
   readonly #cookies = new Map<string, string>();
 
-  constructor(url: string, agent: Agent) {
-    this.#url = url;
+  /**
+   * @param urls the addresses of the site, which take turns
+   * @param headers what is sent with every request
+   */
+  constructor(urls: readonly string[], agent: Agent, headers: Readonly<Record<string, string>> = {}) {
+    this.#urls = urls;
     this.#agent = agent;
+    this.#headers = headers;
   }
 
   get(path: string): Promise<Answer> {
@@ -34,12 +41,15 @@ export class Browser {
   }
 
   #exchange(method: string, path: string, body: string | undefined): Promise<IncomingMessage> {
+    const url = this.#urls[this.#sent % this.#urls.length] ?? '';
+    this.#sent += 1;
     return new Promise((resolve, reject) => {
       const headers = {
+        ...this.#headers,
         ...(this.#cookies.size > 0 && { cookie: this.#cookieHeader() }),
         ...(body !== undefined && { 'content-type': 'application/json' }),
       };
-      const sent = request(new URL(path, this.#url), { method, agent: this.#agent, headers });
+      const sent = request(new URL(path, url), { method, agent: this.#agent, headers });
       sent.once('error', reject);
       sent.once('response', (response) => {
         // Before anything else happens: who waits for a promise here could be overtaken by the next response.

@@ -6,7 +6,7 @@ import { eventually, openPool } from '../integration/stage.js';
 import { finalState, makeTable, openBoard } from './board.js';
 import { check, type Violations } from './checker.js';
 import { History, type Operation } from './history.js';
-import { summary } from './summary.js';
+import { reasonsOn, summary } from './summary.js';
 import { visit } from './visitors.js';
 
 interface Scenario {
@@ -179,13 +179,6 @@ function expectGood({ operations, violations, lateWrites }: Run): void {
 /** The promise was put to the test: replicas were behind what visitors had written. */
 function expectPinned({ operations }: Run): void {
   expect(reasonsOn(operations, 'primary')).toContain('pin');
-}
-
-function reasonsOn(operations: readonly Operation[], role: 'primary' | 'replica'): ReadonlySet<unknown> {
-  const served = operations.filter(
-    ({ kind, node }) => kind === 'read' && (node === 'primary' ? 'primary' : 'replica') === role,
-  );
-  return new Set(served.map(({ reason }) => reason));
 }
 
 function failures(operations: readonly Operation[]): readonly string[] {

@@ -16,6 +16,17 @@ export function summary(operations: readonly Operation[], violations: Violations
   ].join(' ');
 }
 
+/** Why reads were served by nodes of a role. */
+export function reasonsOn(
+  operations: readonly Operation[],
+  role: 'primary' | 'replica',
+): ReadonlySet<unknown> {
+  const served = operations.filter(
+    ({ kind, node }) => kind === 'read' && (node === 'primary' ? 'primary' : 'replica') === role,
+  );
+  return new Set(served.map(({ reason }) => reason));
+}
+
 function countsOf(names: readonly string[]): ReadonlyMap<string, number> {
   const counts = new Map<string, number>();
   for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);

@@ -18,7 +18,12 @@ export interface VisitOptions {
   readonly busy: () => boolean;
   /** Whether each tab then stays until a replica has served it. @default true */
   readonly untilServedByReplica?: boolean;
+  /** Whether visitors say who they are, and ask all addresses in turn. @default false */
+  readonly named?: boolean;
 }
+
+/** The header in which visitors say who they are. */
+export const nameHeader = 'x-visitor';
 
 /** What all tabs of a session have in common. */
 interface Visitor {
@@ -39,7 +44,16 @@ const longestReturnMs = 20_000;
 
 /** Sends visitors to a site, and resolves when all of them have left. */
 export async function visit(options: VisitOptions): Promise<void> {
-  const { urls, sessions, seed, history, curiosity = 0, busy, untilServedByReplica = true } = options;
+  const {
+    urls,
+    sessions,
+    seed,
+    history,
+    curiosity = 0,
+    busy,
+    untilServedByReplica = true,
+    named = false,
+  } = options;
   const random = seededRandom(seed);
   const agent = new Agent({ keepAlive: true });
   try {
@@ -47,7 +61,9 @@ export async function visit(options: VisitOptions): Promise<void> {
       const session = sessionName(index);
       const visitor: Visitor = {
         session,
-        browser: new Browser(urls[index % urls.length] ?? '', agent),
+        browser: named
+          ? new Browser(urls, agent, { [nameHeader]: session })
+          : new Browser([urls[index % urls.length] ?? ''], agent),
         keys: keysOf(session),
         popular: keysOf(sessionName(0)),
         curiosity,

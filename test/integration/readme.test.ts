@@ -1,11 +1,11 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { type LocalCluster, startCluster } from '@node-replicated/local-cluster';
-import { freePort } from '@node-replicated/local-cluster/programs';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { compileExamples, namesOfExamples } from './examples.js';
+import { type ServedExample, serveExample } from './served-example.js';
 
 interface Use {
   readonly node: string;
@@ -17,7 +17,7 @@ const root = resolve(import.meta.dirname, '../..');
 const folder = join(root, 'test/.readme');
 
 let cluster: LocalCluster;
-let child: ChildProcess | undefined;
+let example: ServedExample | undefined;
 
 beforeAll(async () => {
   await compileExamples(pages(), folder);
@@ -27,12 +27,8 @@ beforeAll(async () => {
 });
 
 afterEach(async () => {
-  const running = child;
-  child = undefined;
-  if (running === undefined || running.exitCode !== null) return;
-  const ended = new Promise((done) => running.once('exit', done));
-  running.kill();
-  await ended;
+  await example?.[Symbol.asyncDispose]();
+  example = undefined;
 });
 
 afterAll(async () => {
@@ -76,7 +72,9 @@ test('the overrides of the example beat the HTTP method', async () => {
 });
 
 test('the job of the example runs to its end and leaves nothing open', async () => {
-  await promisify(execFile)(process.execPath, [join(folder, 'out', 'job.js')], { env: environment(0) });
+  await promisify(execFile)(process.execPath, [join(folder, 'out', 'job.js')], {
+    env: { ...process.env, ...environment() },
+  });
   const { rows } = await cluster.primary.query('SELECT text FROM notes ORDER BY id DESC LIMIT 1');
   expect(rows).toMatchObject([{ text: expect.stringMatching(/^there were \d+ notes$/) }]);
 });
@@ -107,13 +105,37 @@ test('the commits of the example wait for what they say', async () => {
   expect(await json(`${url}/visits`, { method: 'POST' })).toEqual({ waits: 'off' });
 });
 
+test.each(['yoga.js', 'apollo.js', 'mercurius.js'])(
+  'the GraphQL example %s reads from a replica, and shows a client what its mutation has written',
+  async (file) => {
+    const url = `${await serve(file)}/graphql`;
+    const { replicas } = cluster;
+    const document =
+      'query Read { notes { count onReplica } } mutation Write { addNote(text: "graphql") { count } }';
+    const read = await ask(url, { query: document, operationName: 'Read' });
+    expect(read.notes).toMatchObject({ onReplica: true });
+    expect(read.cookie).toBeUndefined();
+    const written = await ask(url, { query: document, operationName: 'Write' });
+    expect(written.addNote?.count).toBe((read.notes?.count ?? 0) + 1);
+    await Promise.all(replicas.map((replica) => replica.pauseReplay()));
+    try {
+      const again = await ask(url, { query: '{ notes { count onReplica } }' }, written.cookie);
+      expect(again.notes).toEqual({ count: written.addNote?.count, onReplica: false });
+    } finally {
+      await Promise.all(replicas.map((replica) => replica.resumeReplay()));
+    }
+  },
+);
+
 test('every example of the documents is named once, and tested', () => {
   const named = pages().flatMap(namesOfExamples);
   expect(new Set(named).size).toBe(named.length);
-  const tests = ['readme.test.ts', 'observability.test.ts']
-    .map((file) => readFileSync(join(import.meta.dirname, file), 'utf8'))
-    .join('\n');
-  for (const file of named) expect(tests).toContain(`'${file.replace(/ts$/, 'js')}'`);
+  const tests = ['readme.test.ts', 'observability.test.ts', '../redis/examples.test.ts'].map((file) =>
+    readFileSync(join(import.meta.dirname, file), 'utf8'),
+  );
+  // Some are imported by others.
+  const uses = [...tests, ...pages().map((page) => readFileSync(join(root, page), 'utf8'))].join('\n');
+  for (const file of named) expect(uses).toMatch(new RegExp(`'(\\./)?${file.replace(/ts$/, 'js')}'`));
 });
 
 /** The README, and all that is in docs/. */
@@ -126,39 +148,9 @@ async function json(url: string, init: RequestInit = {}): Promise<unknown> {
   return (await fetch(url, init)).json();
 }
 
-/** Starts an example, and waits until it answers. */
 async function serve(file: string): Promise<string> {
-  const port = await freePort();
-  const server = spawn(process.execPath, [join(folder, 'out', file)], {
-    env: environment(port),
-    stdio: 'pipe',
-  });
-  child = server;
-  let printed = '';
-  server.stderr.on('data', (chunk) => {
-    printed += chunk;
-  });
-  const url = `http://127.0.0.1:${port}`;
-  await expect
-    .poll(
-      () =>
-        answers(
-          url,
-          () => server.exitCode === null,
-          () => printed,
-        ),
-      { timeout: 20_000 },
-    )
-    .toBe(true);
-  return url;
-}
-
-async function answers(url: string, alive: () => boolean, printed: () => string): Promise<boolean> {
-  if (!alive()) throw new Error(`The example has ended: ${printed()}`);
-  return fetch(url).then(
-    () => true,
-    () => false,
-  );
+  example = await serveExample(join(folder, 'out', file), environment());
+  return example.url;
 }
 
 async function expectNotes(url: string): Promise<void> {
@@ -179,16 +171,31 @@ async function expectNotes(url: string): Promise<void> {
   });
 }
 
+interface GraphqlAnswer {
+  readonly notes?: { readonly count: number; readonly onReplica: boolean };
+  readonly addNote?: { readonly count: number };
+  readonly cookie: string | undefined;
+}
+
+async function ask(url: string, body: object, cookie?: string): Promise<GraphqlAnswer> {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...(cookie !== undefined && { cookie }) },
+    body: JSON.stringify(body),
+  });
+  const { data, errors } = (await response.json()) as { data?: GraphqlAnswer; errors?: unknown };
+  expect(errors).toBeUndefined();
+  return { ...data, cookie: response.headers.getSetCookie()[0]?.split(';')[0] };
+}
+
 async function uses(url: string, method = 'GET'): Promise<Use[]> {
   const response = await fetch(url, { method });
   expect(response.ok).toBe(true);
   return (await response.json()) as Use[];
 }
 
-function environment(port: number): NodeJS.ProcessEnv {
+function environment(): NodeJS.ProcessEnv {
   return {
-    ...process.env,
-    PORT: String(port),
     DATABASE_URL: cluster.url,
     DATABASE_REPLICA_URLS: cluster.replicaUrls.join(','),
     REPLICATION_SECRET: 'a secret for the examples that is long enough',

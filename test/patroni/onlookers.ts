@@ -19,7 +19,7 @@ export async function lookOn({ urls, count, history, busy }: OnlookerOptions): P
   const agent = new Agent({ keepAlive: true });
   try {
     const onlookers = Array.from({ length: count }, async (_, index) => {
-      const browser = new Browser(urls[index % urls.length] ?? '', agent);
+      const browser = new Browser([urls[index % urls.length] ?? ''], agent);
       while (busy()) {
         await look(browser, `onlooker-${index}`, `session-${index}/left`, history);
         await think(thinkMs);

@@ -1,5 +1,5 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import type { ChildProcess } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import {
   type CleanupGuard,
@@ -11,12 +11,11 @@ import {
   newClusterFolder,
   removeRemains,
   sendSignal,
-  serverEnvironment,
-  spawnIdentity,
   unprivilegedUser,
   waitUntil,
 } from '@node-replicated/local-cluster/programs';
 import pg from 'pg';
+import { spawnProgram } from '../spawn-program.js';
 import { dataFolder, type MemberPlace, patroniConfig } from './patroni-config.js';
 import type { PatroniPrograms } from './patroni-packages.js';
 
@@ -108,7 +107,7 @@ export class PatroniCluster implements AsyncDisposable {
     const place = this.#place(name);
     const file = join(this.#folder, `${name}.json`);
     writeFileSync(file, patroniConfig(place), { mode: 0o644 });
-    this.#patronis.set(name, this.#spawn(name, this.#programs.patroni, [file]));
+    this.#patronis.set(name, spawnProgram(this.#folder, name, this.#programs.patroni, [file]));
   }
 
   /** `kill -9` of a member's Patroni, and of its PostgreSQL with all its processes. */
@@ -165,27 +164,12 @@ export class PatroniCluster implements AsyncDisposable {
 
   #startEtcd(port: number, peerPort: number): void {
     const [client, peer] = [`http://127.0.0.1:${port}`, `http://127.0.0.1:${peerPort}`];
-    this.#spawn('etcd', this.#programs.etcd, [
+    spawnProgram(this.#folder, 'etcd', this.#programs.etcd, [
       ...['--name', 'one', '--data-dir', join(this.#folder, 'etcd')],
       ...['--listen-client-urls', client, '--advertise-client-urls', client],
       ...['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer],
       ...['--initial-cluster', `one=${peer}`],
     ]);
-  }
-
-  #spawn(name: string, program: string, args: readonly string[]): ChildProcess {
-    const log = openSync(join(this.#folder, `${name}.log`), 'a');
-    const child = spawn(program, args, {
-      cwd: this.#folder,
-      detached: true, // a Ctrl-C in the terminal is not meant for it
-      env: serverEnvironment(process.env),
-      stdio: ['ignore', log, log],
-      ...spawnIdentity(unprivilegedUser()),
-    });
-    closeSync(log);
-    child.on('error', () => undefined);
-    child.unref();
-    return child;
   }
 
   #place(name: string): MemberPlace {

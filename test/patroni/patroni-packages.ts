@@ -1,5 +1,6 @@
-import { accessSync, constants, readdirSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { isProgram, onPath } from '../on-path.js';
 
 /** The programs of an HA cluster. */
 export interface PatroniPrograms {
@@ -30,14 +31,6 @@ export function findPatroni(): PatroniPrograms | string {
   return `${missing.join(', ')} not installed: apt-get install ${missing.join(' ')} (Debian, Ubuntu), or .ci/install-programs`;
 }
 
-function onPath(name: string): string | undefined {
-  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/bin', '/usr/local/bin'];
-  return folders
-    .filter(Boolean)
-    .map((folder) => join(folder, name))
-    .find(isProgram);
-}
-
 /** The folder that was asked for, or those of Debian's packages, newest first. */
 function postgresFolders(): readonly string[] {
   if (process.env.PG_BIN) return [process.env.PG_BIN];
@@ -48,14 +41,5 @@ function postgresFolders(): readonly string[] {
       .map((version) => join(packages, version, 'bin'));
   } catch {
     return [];
-  }
-}
-
-function isProgram(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
   }
 }

@@ -55,6 +55,16 @@ export function hasReachedOf(name: string): HasReached | undefined {
   return undefined;
 }
 
+/**
+ * Where the primaries of all clusters are that can tell positions, by the clusters' names: at or after everything that
+ * was committed when this was called. It never rejects; undefined stands for what cannot be had in time.
+ */
+export async function currentPositions(): Promise<ReadonlyMap<string, Position | undefined>> {
+  const placed = [...clusters].filter(({ currentPosition }) => currentPosition !== undefined);
+  const asked = placed.map(async (cluster) => [cluster.name, await cluster.currentPosition?.()] as const);
+  return new Map(await Promise.all(asked));
+}
+
 /** Has the clusters that have no primary look for one: what is refused at once would otherwise notice nobody's return. */
 export function seekPrimaries(): void {
   for (const cluster of clusters) if (cluster.readOnly) cluster.seekPrimary?.();

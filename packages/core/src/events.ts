@@ -9,7 +9,7 @@ export interface ReplicationEvents {
   statement: StatementEvent;
   /** A pin that came with a request was ignored. */
   'pin-ignored': { readonly fault: PinFault };
-  /** The pin store could not be asked, or did not take a pin: the client counts as pinned meanwhile. */
+  /** The pin store could not be asked, did not take a pin, or may lack some: clients count as pinned meanwhile. */
   'pin-store-failed': { readonly operation: 'get' | 'advance'; readonly error: string };
   /** A write began, or was still under way, when the response headers had left: no pin could name its position. */
   'late-write': { readonly cluster: string; readonly request: string | undefined };

@@ -121,7 +121,7 @@ export function defineReplication(options: ReplicationOptions | ReplicationConfi
       'tokenHeader',
       options.tokenHeader === true ? 'Replication-Token' : options.tokenHeader,
     ),
-    pinKeeper: options.pinStore === undefined ? undefined : new PinKeeper(options.pinStore),
+    pinKeeper: pinKeeper(options.pinStore, pin),
     lineages: new PinLineages(),
     safeMethods: safeMethods(options.safeMethods),
     overrides: overrideTable(options.overrides),
@@ -147,6 +147,11 @@ function requirePins({ pin, monotonicReads, tokenHeader, pinKeeper }: Replicatio
   for (const [name, value] of Object.entries(given)) {
     if (value !== false && value !== undefined) throw badOption(name, 'needs pins, and pin is false');
   }
+}
+
+function pinKeeper(options: PinStoreOptions | undefined, pin: PinTimes | false): PinKeeper | undefined {
+  if (options === undefined) return undefined;
+  return new PinKeeper(options, pin === false ? 0 : pin.maxAgeMs);
 }
 
 function pinTimes(pin: PinOptions | false = {}): PinTimes | false {

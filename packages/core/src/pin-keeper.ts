@@ -1,6 +1,9 @@
 import { badOption, requireSettings } from './bad-option.js';
 import { publish } from './events.js';
+import type { PinMark } from './pin-mark.js';
 import type { PinStore } from './pin-store.js';
+import { StoreCalls } from './store-calls.js';
+import { StoreGap } from './store-gap.js';
 
 /** Pins for clients that keep no cookies. */
 export interface PinStoreOptions {
@@ -23,6 +26,8 @@ export interface KeptPin {
   readonly token: string | undefined;
   /** Whether the store could be asked. If not, the client may have written anything. */
   readonly sure: boolean;
+  /** What the client may have written besides, as the store has forgotten it. */
+  readonly forgotten: ReadonlyMap<string, PinMark> | undefined;
 }
 
 const known: ReadonlySet<string> = new Set<keyof PinStoreOptions>(['store', 'identify', 'timeoutMs']);
@@ -49,13 +54,16 @@ interface Unsent {
  */
 export class PinKeeper {
   readonly identify: PinStoreOptions['identify'];
-  readonly #store: PinStore;
-  readonly #timeoutMs: number;
+  readonly #store: StoreCalls;
+  readonly #gap: StoreGap;
   readonly #unsent = new Map<string, Unsent>();
   #retry: NodeJS.Timeout | undefined;
 
-  /** @throws ERR_OPTION, naming the option */
-  constructor(options: PinStoreOptions) {
+  /**
+   * @param maxAgeMs for how many ms a pin counts
+   * @throws ERR_OPTION, naming the option
+   */
+  constructor(options: PinStoreOptions, maxAgeMs: number) {
     requireSettings('pinStore', options, known);
     const { store, timeoutMs = 500 } = options;
     if (typeof store?.get !== 'function' || typeof store.advance !== 'function') {
@@ -66,18 +74,25 @@ export class PinKeeper {
       throw badOption('pinStore.timeoutMs', 'must be a number of ms above zero');
     }
     this.identify = (request) => options.identify(request);
-    this.#store = store;
-    this.#timeoutMs = timeoutMs;
+    this.#store = new StoreCalls(store, timeoutMs);
+    this.#gap = new StoreGap(maxAgeMs);
   }
 
   /** Asks for a client's token. It never rejects. */
   async get(client: string): Promise<KeptPin> {
     try {
-      const stored = storedToken(await this.#inTime(() => this.#store.get(client)));
-      return { token: this.#withUnsent(client, stored), sure: true };
+      const stored = storedToken(await this.#store.get(client));
+      if (this.#gap.notice(this.#store.completeSince())) {
+        reportFailure(
+          'get',
+          new Error('The pin store may lack pins: it has been away, or has forgotten some.'),
+        );
+      }
+      const { open, marks } = this.#gap;
+      return { token: this.#withUnsent(client, stored), sure: !open, forgotten: marks };
     } catch (error) {
       reportFailure('get', error);
-      return { token: this.#unsent.get(client)?.token, sure: false };
+      return { token: this.#unsent.get(client)?.token, sure: false, forgotten: undefined };
     }
   }
 
@@ -90,20 +105,20 @@ export class PinKeeper {
     const until = performance.now() + ttlMs;
     const following = { token: this.#withUnsent(client, token) ?? token, ttlMs, unite, until };
     try {
-      await this.#send(client, following);
+      await this.#send(client, following, (...given) => this.#store.advance(...given));
     } catch (error) {
       reportFailure('advance', error);
       this.#keep(client, following);
     }
   }
 
-  async #send(client: string, sent: Unsent): Promise<void> {
+  async #send(client: string, sent: Unsent, advance: PinStore['advance']): Promise<void> {
     const { token, ttlMs, unite } = sent;
     const follow = (given: unknown): string => {
       const stored = storedToken(given);
       return stored === undefined ? token : unite(stored, token);
     };
-    await this.#inTime(() => this.#store.advance(client, follow, ttlMs));
+    await advance(client, follow, ttlMs);
     // A later one may have been kept meanwhile.
     if (this.#unsent.get(client)?.token === token) this.#unsent.delete(client);
   }
@@ -133,7 +148,7 @@ export class PinKeeper {
 
   async #isTaken(client: string, unsent: Unsent): Promise<boolean> {
     try {
-      await this.#send(client, unsent);
+      await this.#send(client, unsent, (...given) => this.#store.advancePatiently(...given));
       return true;
     } catch {
       // It was reported when it failed first.
@@ -148,19 +163,6 @@ export class PinKeeper {
     const unsent = this.#unsent.get(client);
     if (unsent === undefined || token === undefined) return token ?? unsent?.token;
     return unsent.token === token ? token : unsent.unite(unsent.token, token);
-  }
-
-  async #inTime<T>(ask: () => Promise<T>): Promise<T> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      const error = new Error(`No answer from the pin store within ${this.#timeoutMs} ms.`);
-      timer = setTimeout(() => reject(error), this.#timeoutMs);
-    });
-    try {
-      return await Promise.race([ask(), late]);
-    } finally {
-      clearTimeout(timer);
-    }
   }
 }
 

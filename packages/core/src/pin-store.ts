@@ -15,6 +15,12 @@ export interface PinStore {
    * @param ttlMs after how many ms the token may be forgotten
    */
   advance(client: string, advance: (stored: string | undefined) => string, ttlMs: number): Promise<void>;
+  /**
+   * Since when the store has kept all that it was given, in ms of `performance.now()`: later than before when a
+   * server of it was started anew, or replaced by one that may know less. It is asked after each `get`, and covers
+   * its answer. Absent: the store never forgets before its time.
+   */
+  completeSince?(): number;
 }
 
 /** A {@link PinStore} in this process's memory: for one process, or for tests. */

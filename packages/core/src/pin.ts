@@ -57,6 +57,12 @@ export function unitePins(a: Pin, b: Pin, hasReachedOf: (cluster: string) => Has
   return bounded(Math.max(a.at, b.at), lastMoved(newer), joinedMarks(older.marks, marks));
 }
 
+/** The pin of a client that may have done what marks say, at any moment until now. It may name any number of clusters. */
+export function pinUntil(now: number, marks: ReadonlyMap<string, PinMark>): Pin {
+  const wrote = [...marks.values()].some((mark) => !isSeen(mark));
+  return { at: wrote ? Math.floor(now) : 0, seenAt: Math.floor(now), marks };
+}
+
 /** The same pin, as if it had moved so many ms later by a read: it says as much, and expires that much later. */
 export function movedLater(pin: Pin, ms: number): Pin {
   return bounded(pin.at, lastMoved(pin) + ms, pin.marks);
@@ -93,6 +99,13 @@ export function lastMoved({ at, seenAt = 0 }: Pin): number {
  * What a pin asks of a read: the primary, a node that has reached a position, or nothing.
  */
 export type PinDemand = 'primary' | 'none' | { readonly position: Position };
+
+/** What two pins ask of one read. Of positions that cannot be told apart the second one counts. */
+export function bothDemands(a: PinDemand, b: PinDemand, hasReached: HasReached | undefined): PinDemand {
+  if (a === 'none' || b === 'primary') return b;
+  if (b === 'none' || a === 'primary') return a;
+  return hasReached?.(a.position, b.position) === true ? a : b;
+}
 
 /**
  * What a pin that has not expired asks of a read of a cluster. A time in the future counts as now.

@@ -1,3 +1,4 @@
+import type { OperationType } from './operation.js';
 import type { PinDemand } from './pin.js';
 import type { Position } from './position.js';
 import type { Role, RoleRule } from './role.js';
@@ -16,6 +17,8 @@ export type Reason =
   | 'caught-up'
   /** the HTTP method reads, or writes */
   | 'method'
+  /** the GraphQL operation reads, or writes */
+  | 'operation'
   /** `runWithReplication()` or `runWithPin()` gave a job its role */
   | 'job'
   /** no request is under way: scripts, start-up */
@@ -58,6 +61,8 @@ export interface PolicyInput {
   readonly wrote: boolean;
   /** Whether the HTTP method only reads; undefined outside any request. */
   readonly safe: boolean | undefined;
+  /** What of GraphQL the request does, where that is known: it counts in place of the method. */
+  readonly operation: OperationType | undefined;
   /** The rule that a job was started with. */
   readonly job: RoleRule | undefined;
 }
@@ -67,27 +72,39 @@ const pinnedRead = fixed('primary', 'pin', false);
 const ownWriteRead = fixed('primary', 'own-write', false);
 const readingMethod = fixed('replica', 'method', false);
 const writingMethod = fixed('primary', 'method', true);
+const query = fixed('replica', 'operation', false);
+const mutation = fixed('primary', 'operation', true);
+const subscription = fixed('primary', 'operation', false);
 
 /** The decision of everything that runs outside a scope. */
 export const outsideDecision: Decision = outside;
 
 /**
  * Decides where statements go: by the forced rule, the trusted header, the override map, the pin, the HTTP
- * method, in this order, where an unsafe method needs no pin; by a job's pin and its own rule; outside of all of
+ * method or the GraphQL operation, in this order, where one that writes needs no pin; by a job's pin and its own rule; outside of all of
  * these, to the primary. A request that has written reads on the primary from then on, unless a rule asks for `eventual`
  * consistency.
  */
 export function decide(input: PolicyInput): Decision {
-  const { forced, header, override, pin, wrote, safe, job } = input;
+  const { forced, header, override, safe, operation, job } = input;
   if (forced !== undefined) return explicit(forced, 'forced', input);
   if (header !== undefined) return explicit({ role: header }, 'header', input);
   if (override !== undefined) return explicit(override, 'override', input);
   if (job !== undefined) return jobs(job, input);
   if (safe === undefined) return outside;
-  if (!safe) return writingMethod;
+  if (operation !== undefined) return operations(operation, input);
+  return safe ? readings(readingMethod, input) : writingMethod;
+}
+
+function operations(operation: OperationType, input: PolicyInput): Decision {
+  if (operation === 'mutation') return mutation;
+  return operation === 'query' ? readings(query, input) : subscription;
+}
+
+function readings(reading: Decision, { pin, wrote }: PolicyInput): Decision {
   if (pin === 'primary') return pinnedRead;
   if (wrote) return ownWriteRead;
-  return pin === 'none' ? readingMethod : { ...readingMethod, reason: 'caught-up', position: pin.position };
+  return pin === 'none' ? reading : { ...reading, reason: 'caught-up', position: pin.position };
 }
 
 /** A job reads what the client has written whose pin it was given. */
@@ -99,12 +116,13 @@ function jobs(job: RoleRule, input: PolicyInput): Decision {
   return { role: 'replica', reason: 'caught-up', writes: false, rule: job, position: pin.position };
 }
 
-function explicit(rule: RoleRule, reason: Reason, { pin, wrote, safe }: PolicyInput): Decision {
+function explicit(rule: RoleRule, reason: Reason, { pin, wrote, safe, operation }: PolicyInput): Decision {
+  const reads = operation === undefined ? safe === true : operation !== 'mutation';
   if (rule.role === 'primary' || rule.consistency === 'strong') {
     return {
       role: 'primary',
       reason,
-      writes: rule.role === 'primary' && safe !== true,
+      writes: rule.role === 'primary' && !reads,
       rule,
       position: undefined,
     };

@@ -1,7 +1,8 @@
-import type { Cluster } from './cluster-registry.js';
+import { type Cluster, hasReachedOf } from './cluster-registry.js';
 import { publish } from './events.js';
+import { furtherOperation, type OperationType } from './operation.js';
 import type { ReplicationConfig } from './options.js';
-import { advancePin, anyCluster, type Pin, type PinDemand, pinDemand } from './pin.js';
+import { advancePin, anyCluster, bothDemands, type Pin, type PinDemand, pinDemand } from './pin.js';
 import { type CarriedPin, readPin, unite } from './pin-carriers.js';
 import type { PinMark } from './pin-mark.js';
 import { PinMoves } from './pin-moves.js';
@@ -45,6 +46,7 @@ export class Session {
   #revision = 0;
   #view: string | undefined;
   #viewRule: RoleRule | undefined;
+  #operation: OperationType | undefined;
   readonly #given: Pin | undefined;
   #carried: CarriedPin | undefined;
   #carriedRead = false;
@@ -148,7 +150,7 @@ export class Session {
 
   /** What whoever goes on for the client has to see: with an unsure store, it may have written anything. */
   get exportedPin(): Pin | undefined {
-    const pin = this.movedPin ?? this.pin;
+    const pin = unite(this.movedPin ?? this.pin, this.#stored?.forgotten);
     if (this.#stored?.unsure !== true) return pin;
     return unite(pin, { at: Math.floor(this.startedAt), marks: new Map([[anyCluster, 'unknown']]) });
   }
@@ -187,6 +189,14 @@ export class Session {
     this.#revision += 1;
   }
 
+  /** Says what of GraphQL the request does. Where it does several things, the one counts that may do the most. */
+  enterOperation(operation: OperationType): void {
+    const further = furtherOperation(this.#operation, operation);
+    if (this.#operation === further) return;
+    this.#operation = further;
+    this.#revision += 1;
+  }
+
   /** Where statements go under a scope's forced rule. */
   decide(forced: RoleRule | undefined, cluster: string): Decision {
     const { config, facts } = this;
@@ -202,6 +212,7 @@ export class Session {
       pin,
       wrote,
       safe: config.safeMethods.has(facts.method),
+      operation: this.#operation,
       job: undefined,
     });
   }
@@ -261,8 +272,11 @@ export class Session {
   #demand(cluster: string): PinDemand {
     const { pin, config } = this;
     if (this.#stored?.unsure === true) return 'primary';
-    if (pin === undefined || config === undefined || config.pin === false) return 'none';
-    return pinDemand(pin, cluster, config.pin, this.startedAt);
+    if (config === undefined || config.pin === false) return 'none';
+    const own = pin === undefined ? 'none' : pinDemand(pin, cluster, config.pin, this.startedAt);
+    const forgotten = this.#stored?.forgotten;
+    if (forgotten === undefined) return own;
+    return bothDemands(own, pinDemand(forgotten, cluster, config.pin, this.startedAt), hasReachedOf(cluster));
   }
 
   #move(): PinMoves {
@@ -301,4 +315,9 @@ export class Session {
   }
 }
 
-const nothingKnown = { header: undefined, override: undefined, safe: undefined } as const;
+const nothingKnown = {
+  header: undefined,
+  override: undefined,
+  safe: undefined,
+  operation: undefined,
+} as const;

@@ -1,6 +1,6 @@
 import { badOption } from './bad-option.js';
 import type { ReplicationConfig } from './options.js';
-import type { Pin } from './pin.js';
+import { type Pin, pinUntil } from './pin.js';
 import { readToken, uniteTokens } from './pin-carriers.js';
 import type { PinKeeper } from './pin-keeper.js';
 import { encodePin } from './pin-token.js';
@@ -11,6 +11,8 @@ export class StoredPin {
   pin: Pin | undefined;
   /** Whether the store did not answer: the client may have written anything. */
   unsure = false;
+  /** What the client may have written besides, and the store has forgotten: as a pin, which is never stored. */
+  forgotten: Pin | undefined;
   readonly #keeper: PinKeeper;
   readonly #config: ReplicationConfig;
   readonly #request: object;
@@ -52,9 +54,11 @@ export class StoredPin {
   readonly #unite = (stored: string, token: string): string => uniteTokens(stored, token, this.#config);
 
   async #ask(client: string): Promise<void> {
-    const { token, sure } = await this.#keeper.get(client);
-    this.pin = token === undefined ? undefined : readToken(token, this.#config, this.#config.now());
+    const { token, sure, forgotten } = await this.#keeper.get(client);
+    const now = this.#config.now();
+    this.pin = token === undefined ? undefined : readToken(token, this.#config, now);
     this.unsure = !sure;
+    this.forgotten = forgotten === undefined ? undefined : pinUntil(now, forgotten);
     this.#loading = undefined;
   }
 

@@ -79,6 +79,7 @@ describe('the door for adapters', () => {
       'readOnlyAnswer',
       'readyToSeal',
       'registerCluster',
+      'requireSettings',
       'requiresPosition',
       'runInScope',
       'runWithSwitch',
@@ -92,6 +93,7 @@ describe('the door for adapters', () => {
     expect(typesOf('adapter.ts').toSorted()).toEqual([
       'Cluster',
       'Decision',
+      'OperationType',
       'ReadOnlyAnswer',
       'Reason',
       'RequestFacts',

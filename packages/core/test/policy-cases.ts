@@ -160,4 +160,34 @@ export const policyCases: readonly PolicyCase[] = [
     given: { safe: true, wrote: true, header: 'replica' },
     expected: { role: 'primary', reason: 'own-write', writes: false },
   },
+  {
+    name: 'a GraphQL query goes to a replica, although it is sent by POST',
+    given: { safe: false, operation: 'query' },
+    expected: { role: 'replica', reason: 'operation', writes: false },
+  },
+  {
+    name: 'a query of a client that has written sees that',
+    given: { safe: false, operation: 'query', pin: { position: 'P' } },
+    expected: { role: 'replica', reason: 'caught-up', writes: false, position: 'P' },
+  },
+  {
+    name: 'a mutation goes to the primary, although it is sent by GET',
+    given: { safe: true, operation: 'mutation' },
+    expected: { role: 'primary', reason: 'operation', writes: true },
+  },
+  {
+    name: 'a subscription reads on the primary what has just been written, and pins nobody by that',
+    given: { safe: false, operation: 'subscription' },
+    expected: { role: 'primary', reason: 'operation', writes: false },
+  },
+  {
+    name: 'the primary forced on a query starts on a reader, as on a reading method',
+    given: { safe: false, operation: 'query', forced: { role: 'primary' } },
+    expected: { role: 'primary', reason: 'forced', writes: false },
+  },
+  {
+    name: 'an override beats the operation',
+    given: { safe: false, operation: 'mutation', override: { role: 'replica' } },
+    expected: { role: 'replica', reason: 'override', writes: false },
+  },
 ];

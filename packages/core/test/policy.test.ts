@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { OperationType } from '../src/operation.js';
 import { decide, outsideDecision, type PolicyInput, type Reason, requiresPosition } from '../src/policy.js';
 import type { Role, RoleRule } from '../src/role.js';
 import { policyCases } from './policy-cases.js';
@@ -10,6 +11,7 @@ const nothing: PolicyInput = {
   pin: 'none',
   wrote: false,
   safe: undefined,
+  operation: undefined,
   job: undefined,
 };
 
@@ -22,12 +24,21 @@ describe('the policy, by example', () => {
 /** What one voice asks for; `silent` when it says nothing. */
 type Voice = 'silent' | 'primary' | 'replica' | 'eventual' | 'strong';
 
+/** What the request says of itself: its method, or, where there is one, its operation. */
+type Kind = 'reads' | 'writes' | 'none' | OperationType;
+
+const kinds: Readonly<Record<string, readonly Kind[]>> = {
+  reading: ['reads', 'query'],
+  'only reads': ['reads', 'query', 'subscription'],
+  'may write': ['writes', 'mutation', 'none'],
+};
+
 interface Row {
   readonly forced?: Voice;
   readonly header?: Voice;
   readonly override?: Voice;
   readonly job?: Voice;
-  readonly method?: 'reads' | 'writes' | 'none' | 'not reads';
+  readonly method?: Kind | 'reading' | 'only reads' | 'may write';
   readonly pin?: 'none' | 'primary' | 'position' | 'not primary';
   readonly wrote?: boolean;
   readonly goes: readonly [role: Role, reason: Reason, session: 'writer' | 'reader'];
@@ -37,30 +48,33 @@ const quiet = { forced: 'silent', header: 'silent', override: 'silent' } as cons
 
 /** The whole policy. The rows do not overlap, so their order means nothing; what a row leaves out is free. */
 const table: readonly Row[] = [
-  { forced: 'primary', method: 'reads', goes: ['primary', 'forced', 'reader'] },
-  { forced: 'primary', method: 'not reads', goes: ['primary', 'forced', 'writer'] },
+  { forced: 'primary', method: 'only reads', goes: ['primary', 'forced', 'reader'] },
+  { forced: 'primary', method: 'may write', goes: ['primary', 'forced', 'writer'] },
   { forced: 'strong', goes: ['primary', 'forced', 'reader'] },
   { forced: 'eventual', goes: ['replica', 'forced', 'reader'] },
   { forced: 'replica', wrote: false, goes: ['replica', 'forced', 'reader'] },
   { forced: 'replica', wrote: true, goes: ['primary', 'own-write', 'reader'] },
 
-  { forced: 'silent', header: 'primary', method: 'reads', goes: ['primary', 'header', 'reader'] },
-  { forced: 'silent', header: 'primary', method: 'not reads', goes: ['primary', 'header', 'writer'] },
+  { forced: 'silent', header: 'primary', method: 'only reads', goes: ['primary', 'header', 'reader'] },
+  { forced: 'silent', header: 'primary', method: 'may write', goes: ['primary', 'header', 'writer'] },
   { forced: 'silent', header: 'replica', wrote: false, goes: ['replica', 'header', 'reader'] },
   { forced: 'silent', header: 'replica', wrote: true, goes: ['primary', 'own-write', 'reader'] },
 
-  { ...quiet, override: 'primary', method: 'reads', goes: ['primary', 'override', 'reader'] },
-  { ...quiet, override: 'primary', method: 'not reads', goes: ['primary', 'override', 'writer'] },
+  { ...quiet, override: 'primary', method: 'only reads', goes: ['primary', 'override', 'reader'] },
+  { ...quiet, override: 'primary', method: 'may write', goes: ['primary', 'override', 'writer'] },
   { ...quiet, override: 'strong', goes: ['primary', 'override', 'reader'] },
   { ...quiet, override: 'eventual', goes: ['replica', 'override', 'reader'] },
   { ...quiet, override: 'replica', wrote: false, goes: ['replica', 'override', 'reader'] },
   { ...quiet, override: 'replica', wrote: true, goes: ['primary', 'own-write', 'reader'] },
 
-  { ...quiet, method: 'reads', pin: 'primary', goes: ['primary', 'pin', 'reader'] },
-  { ...quiet, method: 'reads', pin: 'not primary', wrote: true, goes: ['primary', 'own-write', 'reader'] },
-  { ...quiet, method: 'reads', pin: 'position', wrote: false, goes: ['replica', 'caught-up', 'reader'] },
+  { ...quiet, method: 'reading', pin: 'primary', goes: ['primary', 'pin', 'reader'] },
+  { ...quiet, method: 'reading', pin: 'not primary', wrote: true, goes: ['primary', 'own-write', 'reader'] },
+  { ...quiet, method: 'reading', pin: 'position', wrote: false, goes: ['replica', 'caught-up', 'reader'] },
   { ...quiet, method: 'reads', pin: 'none', wrote: false, goes: ['replica', 'method', 'reader'] },
+  { ...quiet, method: 'query', pin: 'none', wrote: false, goes: ['replica', 'operation', 'reader'] },
   { ...quiet, method: 'writes', goes: ['primary', 'method', 'writer'] },
+  { ...quiet, method: 'mutation', goes: ['primary', 'operation', 'writer'] },
+  { ...quiet, method: 'subscription', goes: ['primary', 'operation', 'reader'] },
 
   { ...quiet, job: 'primary', goes: ['primary', 'job', 'writer'] },
   { ...quiet, job: 'strong', goes: ['primary', 'job', 'reader'] },
@@ -80,16 +94,14 @@ function voiceOf(rule: RoleRule | undefined): Voice {
 }
 
 function fits(row: Row, input: PolicyInput): boolean {
-  const method = input.safe === undefined ? 'none' : input.safe ? 'reads' : 'writes';
+  const method = input.operation ?? (input.safe === undefined ? 'none' : input.safe ? 'reads' : 'writes');
   const pin = typeof input.pin === 'object' ? 'position' : input.pin;
   return (
     (row.forced === undefined || row.forced === voiceOf(input.forced)) &&
     (row.header === undefined || row.header === (input.header ?? 'silent')) &&
     (row.override === undefined || row.override === voiceOf(input.override)) &&
     (row.job === undefined || row.job === voiceOf(input.job)) &&
-    (row.method === undefined ||
-      row.method === method ||
-      (row.method === 'not reads' && method !== 'reads')) &&
+    (row.method === undefined || row.method === method || kinds[row.method]?.includes(method) === true) &&
     (row.pin === undefined || row.pin === pin || (row.pin === 'not primary' && pin !== 'primary')) &&
     (row.wrote === undefined || row.wrote === input.wrote)
   );
@@ -113,6 +125,8 @@ const jobs: readonly (RoleRule | undefined)[] = [
   { role: 'replica', consistency: 'strong' },
 ];
 
+const operations: readonly (OperationType | undefined)[] = [undefined, 'query', 'subscription', 'mutation'];
+
 function* everyInput(): Generator<PolicyInput> {
   for (const forced of rules)
     for (const header of [undefined, 'primary', 'replica'] as const)
@@ -120,8 +134,9 @@ function* everyInput(): Generator<PolicyInput> {
         for (const pin of ['none', 'primary', { position: 'P' }] as const)
           for (const wrote of [false, true])
             for (const safe of [undefined, false, true])
-              for (const job of safe === undefined ? jobs : [undefined])
-                yield { forced, header, override, pin, wrote, safe, job };
+              for (const operation of safe === undefined ? [undefined] : operations)
+                for (const job of safe === undefined ? jobs : [undefined])
+                  yield { forced, header, override, pin, wrote, safe, operation, job };
 }
 
 /** A job for which no pin counts. */
@@ -187,7 +202,8 @@ describe('the policy, as a whole', () => {
 
   test('a read without an own write that a pin asks something of never goes to just any replica', () => {
     for (const input of everyInput()) {
-      if (input.safe !== true || input.pin === 'none') continue;
+      const reads = input.operation === undefined ? input.safe === true : input.operation === 'query';
+      if (!reads || input.pin === 'none') continue;
       const decision = decide(input);
       const deciding = input.forced ?? (input.header === undefined ? input.override : undefined);
       if (decision.role === 'primary' || deciding?.consistency === 'eventual') continue;

@@ -20,6 +20,45 @@ describe('the name of a request, for messages', () => {
   });
 });
 
+describe('a request of GraphQL', () => {
+  const post = (): ReturnType<typeof aRequest> => aRequest({ facts: { method: 'POST' } });
+
+  test('follows its operation as soon as that is known', () => {
+    const scope = post();
+    expect(scope.decide('main')).toMatchObject({ role: 'primary', reason: 'method' });
+    scope.session.enterOperation('query');
+    expect(scope.decide('main')).toMatchObject({ role: 'replica', reason: 'operation' });
+  });
+
+  test.each([
+    [['query', 'query'], 'replica', false],
+    [['query', 'subscription'], 'primary', false],
+    [['subscription', 'query'], 'primary', false],
+    [['query', 'mutation'], 'primary', true],
+    [['mutation', 'query'], 'primary', true],
+    [['mutation', 'subscription'], 'primary', true],
+  ] as const)('that is a batch of %j goes to the %s', (operations, role, writes) => {
+    const scope = post();
+    for (const operation of operations) scope.session.enterOperation(operation);
+    expect(scope.decide('main')).toMatchObject({ role, writes, reason: 'operation' });
+  });
+
+  test('keeps earlier decisions where another operation changes nothing', () => {
+    const { session } = post();
+    session.enterOperation('mutation');
+    const { revision } = session;
+    session.enterOperation('query');
+    session.enterOperation('mutation');
+    expect(session.revision).toBe(revision);
+  });
+
+  test('is the only thing that an operation counts for: a job keeps its role', () => {
+    const session = new Session({ job: { role: 'replica' } });
+    session.enterOperation('mutation');
+    expect(session.decide(undefined, 'main')).toMatchObject({ role: 'replica', reason: 'job' });
+  });
+});
+
 describe('the decision of a request', () => {
   test.each([
     ['GET', 'replica', 'method'],

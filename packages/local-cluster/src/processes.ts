@@ -21,7 +21,7 @@ export function childrenOf(pid: number, all: readonly ProcessInfo[]): ProcessInf
 }
 
 /**
- * The server programs of a cluster folder, those of an HA engine included, and all that descends from them.
+ * The server programs of a cluster folder, those of an HA engine and Redis included, and all that descends from them.
  *
  * The folder's name is random and is part of each command line (`-D`, or `cluster_name` in the title
  * of a server process), so a number that the system has given to another process is never hit.
@@ -58,7 +58,7 @@ export function parsePs(output: string): ProcessInfo[] {
 }
 
 function isServer(command: string): boolean {
-  return /^(\S*\/)?(postgres|initdb|pg_\w+|etcd|python3)(:|\s|$)/.test(command);
+  return /^(\S*\/)?(postgres|initdb|pg_\w+|etcd|python3|redis-server)(:|\s|$)/.test(command);
 }
 
 function runPs(): string {

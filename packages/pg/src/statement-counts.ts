@@ -12,6 +12,7 @@ export function noStatements(): StatementCounts {
     pin: 0,
     'caught-up': 0,
     method: 0,
+    operation: 0,
     job: 0,
     outside: 0,
     'own-write': 0,

@@ -1,0 +1,1 @@
+export { followOperation, type GraphqlDocument } from './follow-operation.js';

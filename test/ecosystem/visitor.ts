@@ -26,6 +26,17 @@ export class Visitor {
     return this.#send('POST', path, JSON.stringify(body));
   }
 
+  /** The value of a cookie that was given and not taken back. */
+  cookie(name: string): string | undefined {
+    return this.#cookies.get(name);
+  }
+
+  /** Changes a cookie by hand; undefined: it is not sent any more. */
+  setCookie(name: string, value: string | undefined): void {
+    if (value === undefined) this.#cookies.delete(name);
+    else this.#cookies.set(name, value);
+  }
+
   async #send(method: string, path: string, body?: string): Promise<Answer> {
     const { url } = this.#site;
     const cookie = [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; ');

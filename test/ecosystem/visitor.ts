@@ -12,10 +12,13 @@ export interface Answer {
 /** Somebody with a browser, who sends back the cookies that a site has given. */
 export class Visitor {
   readonly #site: Site;
+  readonly #headers: Readonly<Record<string, string>>;
   readonly #cookies = new Map<string, string>();
 
-  constructor(site: Site) {
+  /** @param headers what is sent besides with each request */
+  constructor(site: Site, headers: Readonly<Record<string, string>> = {}) {
     this.#site = site;
+    this.#headers = headers;
   }
 
   get(path: string): Promise<Answer> {
@@ -40,7 +43,7 @@ export class Visitor {
   async #send(method: string, path: string, body?: string): Promise<Answer> {
     const { url } = this.#site;
     const cookie = [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; ');
-    const headers = { cookie, origin: url, 'content-type': 'application/json' };
+    const headers = { ...this.#headers, cookie, origin: url, 'content-type': 'application/json' };
     const response = await fetch(url + path, { method, headers, ...(body !== undefined && { body }) });
     const given = response.headers.getSetCookie().map((line) => this.#keep(line));
     const text = await response.text();

@@ -29,6 +29,9 @@ interface SessionsExample {
 
 const stage = stageLibrary<SessionsExample>('connect-pg-simple');
 
+const compiled = (name: string): string =>
+  pathToFileURL(join(import.meta.dirname, `.examples/connect-pg-simple/out/${name}.js`)).href;
+
 const signIn: RequestHandler = (req, res) => {
   req.session.user = 'ann';
   res.json('hello');
@@ -36,7 +39,8 @@ const signIn: RequestHandler = (req, res) => {
 
 /** Says who is signed in, and where a page reads. */
 const who: RequestHandler = async (req, res) => {
-  res.json({ user: req.session.user, ...(await where(stage.example.pool)) });
+  const place = await where(stage.example.pool);
+  res.json({ user: req.session.user, ...place, nodes: req.replication.nodes });
 };
 
 /** The routes of an application in which signing in is a GET. */
@@ -84,6 +88,11 @@ describe('a session', () => {
     const { body, cookies } = await ann.get('/who');
     expect(body).toMatchObject({ user: 'ann', standby: true });
     expect(cookies).toEqual([]);
+  });
+
+  it('is told of as written late, where express-session saves it while the answer leaves', async () => {
+    const late = await heard('late-write', () => new Visitor(site).get('/in'));
+    expect(late).toMatchObject([{ request: 'GET /in' }]);
   });
 
   it('that was destroyed is gone in the next GET, although the replicas still have it', async () => {
@@ -144,11 +153,8 @@ describe('sessions that are removed when they have expired', () => {
   });
 
   it('keep no process alive', async () => {
-    const compiled = pathToFileURL(
-      join(import.meta.dirname, '.examples/connect-pg-simple/out/connect-pg-simple.js'),
-    );
     const program = `
-      const { pool, store } = await import('${compiled}');
+      const { pool, store } = await import('${compiled('connect-pg-simple')}');
       await new Promise((done, failed) => store.get('nobody', (error) => error ? failed(error) : done()));
       await pool.end();`;
     const { url, replicaUrls } = stage.cluster;
@@ -166,6 +172,12 @@ describe('sessions that are removed when they have expired', () => {
 });
 
 describe('in the other order, after replicationMiddleware()', () => {
+  let onReplicas: Promise<{ readonly promptApp: Express }>;
+  beforeAll(async () => {
+    onReplicas = import(compiled('sessions-on-replicas'));
+    addRoutes((await onReplicas).promptApp);
+  });
+
   const open = (): Promise<Site> => {
     const store = new (connectPgSimple(session))({
       pool: stage.example.pool,
@@ -186,6 +198,31 @@ describe('in the other order, after replicationMiddleware()', () => {
       expect((await ann.get('/in-saved')).cookies).toContain('replication_pin');
       expect((await ann.get('/who')).body).toMatchObject({ user: 'ann', standby: false });
     });
+  });
+
+  it.each(['get', 'post'] as const)(
+    'one that a %s has begun in a store that writes at once is there in the next GET, by the pin',
+    async (way) => {
+      const { promptApp } = await onReplicas;
+      await using other = await listen(promptApp);
+      await whileReplicasLag(stage.cluster, async () => {
+        const ann = new Visitor(other);
+        expect((await ann[way]('/in')).cookies).toContain('replication_pin');
+        expect((await ann.get('/who')).body).toMatchObject({ user: 'ann', standby: false });
+      });
+    },
+  );
+
+  it('one in a store that writes at once is looked up on a replica by who is not pinned', async () => {
+    const { promptApp } = await onReplicas;
+    await using other = await listen(promptApp);
+    const ann = new Visitor(other);
+    await ann.get('/in');
+    await stage.cluster.waitForCatchUp();
+    ann.setCookie('replication_pin', undefined);
+    const { body, cookies } = await ann.get('/who');
+    expect(body).toMatchObject({ user: 'ann', standby: true, nodes: [{ role: 'replica' }] });
+    expect(cookies).toEqual([]);
   });
 
   it('one that express-session saves while the answer leaves is missed, and told of', async () => {

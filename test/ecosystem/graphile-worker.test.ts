@@ -13,7 +13,8 @@ import {
   request,
   where,
 } from '../integration/stage.js';
-import { stageLibrary } from './stage.js';
+import { inTransaction } from './in-transaction.js';
+import { refusedBody, stageLibrary } from './stage.js';
 
 interface WorkerExample {
   readonly pool: ReplicatedPool;
@@ -42,7 +43,7 @@ const taskList: TaskList = {
       await client.query('BEGIN');
       try {
         await client.query(insert(noteIs(payload)));
-        await client.query(insert('refused'));
+        await client.query(insert(refusedBody));
       } finally {
         await client.query('ROLLBACK');
       }
@@ -81,26 +82,23 @@ describe('a job', () => {
   });
 
   it('is sent with the transaction of a GET, and not before', async () => {
-    await duringGet(async () => {
-      const client = await stage.example.pool.connect();
-      await client.query('BEGIN');
-      await client.query('SELECT graphile_worker.add_job(\'note\', \'{"note": "in time"}\')');
-      expect(await jobs()).toBe(0);
-      await client.query('COMMIT');
-      client.release();
-    });
+    await duringGet(() =>
+      inTransaction(stage.example.pool, async (client) => {
+        await client.query('SELECT graphile_worker.add_job(\'note\', \'{"note": "in time"}\')');
+        expect(await jobs()).toBe(0);
+      }),
+    );
     await eventually('it was worked on', () => noted('in time'));
   });
 
   it('is not sent by a transaction that is undone', async () => {
-    await duringGet(async () => {
-      const client = await stage.example.pool.connect();
-      await client.query('BEGIN');
-      await client.query('SELECT graphile_worker.add_job(\'note\', \'{"note": "never"}\')');
-      expect(await failureOf(client.query(insert('refused')))).toMatchObject({ code: '23514' });
-      await client.query('ROLLBACK');
-      client.release();
-    });
+    const refused = duringGet(() =>
+      inTransaction(stage.example.pool, async (client) => {
+        await client.query('SELECT graphile_worker.add_job(\'note\', \'{"note": "never"}\')');
+        await client.query(insert(refusedBody));
+      }),
+    );
+    expect(await failureOf(refused)).toMatchObject({ code: '23514' });
     expect(await jobs()).toBe(0);
     expect(await noted('never')).toBe(false);
   });

@@ -1,5 +1,6 @@
 import { exportPin, runWithPin, runWithReplication } from '@node-replicated/core';
 import type { ReplicatedPool } from '@node-replicated/pg';
+import type { PoolClient } from 'pg';
 import type PgBoss from 'pg-boss';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
@@ -15,8 +16,9 @@ import {
   request,
   where,
 } from '../integration/stage.js';
+import { inTransaction } from './in-transaction.js';
 import { whileReplicasLag } from './lagging.js';
-import { stageLibrary } from './stage.js';
+import { refusedBody, stageLibrary } from './stage.js';
 
 const stage = stageLibrary<{ readonly pool: ReplicatedPool; readonly boss: PgBoss }>('pg-boss');
 
@@ -59,32 +61,30 @@ describe('send()', () => {
     expect(await stored()).toBe(1);
   });
 
+  const sendOn = (client: PoolClient): Promise<string | null> => {
+    const db = { executeSql: (text: string, values: unknown[]) => client.query(text, values) };
+    return stage.example.boss.send(queue, {}, { db });
+  };
+
   it('inside a transaction of a GET sends with it', async () => {
-    const { pool, boss } = stage.example;
-    await duringGet(async () => {
-      const client = await pool.connect();
-      await client.query('BEGIN');
-      await client.query(insert('with its job'));
-      const db = { executeSql: (text: string, values: unknown[]) => client.query(text, values) };
-      await boss.send(queue, {}, { db });
-      expect(await stored()).toBe(0);
-      await client.query('COMMIT');
-      client.release();
-    });
+    await duringGet(() =>
+      inTransaction(stage.example.pool, async (client) => {
+        await client.query(insert('with its job'));
+        await sendOn(client);
+        expect(await stored()).toBe(0);
+      }),
+    );
     expect(await stored()).toBe(1);
   });
 
   it('inside a transaction that fails sends nothing', async () => {
-    const { pool, boss } = stage.example;
-    await duringGet(async () => {
-      const client = await pool.connect();
-      await client.query('BEGIN');
-      const db = { executeSql: (text: string, values: unknown[]) => client.query(text, values) };
-      await boss.send(queue, {}, { db });
-      expect(await failureOf(client.query(insert('refused')))).toMatchObject({ code: '23514' });
-      await client.query('ROLLBACK');
-      client.release();
-    });
+    const refused = duringGet(() =>
+      inTransaction(stage.example.pool, async (client) => {
+        await sendOn(client);
+        await client.query(insert(refusedBody));
+      }),
+    );
+    expect(await failureOf(refused)).toMatchObject({ code: '23514' });
     expect(await stored()).toBe(0);
   });
 });
@@ -140,7 +140,7 @@ describe('a handler', () => {
   it('that fails fails its job alone', async () => {
     const { boss, pool } = stage.example;
     await boss.send(queue, {}, { retryLimit: 0 });
-    const refused = handled(() => pool.query(insert('refused')));
+    const refused = handled(() => pool.query(insert(refusedBody)));
     expect(await failureOf(refused)).toMatchObject({ code: '23514' });
     await eventually('the job has failed', () => isState('failed'));
     await boss.send(queue, {});

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { replicationMiddleware } from '@node-replicated/express';
 import type { ReplicatedPool } from '@node-replicated/pg';
 import connectPgSimple, { type PGStore } from 'connect-pg-simple';
-import express, { type Express, type RequestHandler } from 'express';
+import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
 import session from 'express-session';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { listen, type Site } from '../integration/listening.js';
@@ -43,6 +43,10 @@ const who: RequestHandler = async (req, res) => {
   res.json({ user: req.session.user, ...place, nodes: req.replication.nodes });
 };
 
+const sorry: ErrorRequestHandler = (_error, _req, res, _next) => {
+  res.status(500).json('sorry');
+};
+
 /** The routes of an application in which signing in is a GET. */
 function addRoutes(app: Express): void {
   app.get('/in', signIn);
@@ -55,15 +59,18 @@ function addRoutes(app: Express): void {
   app.get('/out', (req, res, next) => {
     req.session.destroy((error) => (error === null ? res.json('bye') : next(error)));
   });
+  app.use(sorry);
 }
 
 const storedUntil = (): Promise<number> =>
   numberOn(stage.cluster.primary, 'SELECT max(extract(epoch FROM expire)) AS n FROM session');
 
 let site: Site;
+let promptApp: Express;
 beforeAll(async () => {
   const { app, store, pool } = stage.example;
-  addRoutes(app);
+  ({ promptApp } = (await import(compiled('sessions-on-replicas'))) as { promptApp: Express });
+  for (const each of [app, promptApp]) addRoutes(each);
   site = await listen(app);
   // The table is created before the replicas are stopped.
   await promisify((done: (error: unknown) => void) => store.get('nobody', done))();
@@ -117,8 +124,6 @@ describe('a session', () => {
     const { primary } = stage.cluster;
     const ann = new Visitor(site);
     await ann.get('/in');
-    stage.example.app.use(((_error, _req, res, _next) =>
-      res.status(500).json('sorry')) as express.ErrorRequestHandler);
     await primary.query('ALTER TABLE session RENAME TO mislaid');
     expect(await ann.get('/who')).toMatchObject({ status: 500, body: 'sorry' });
     await primary.query('ALTER TABLE mislaid RENAME TO session');
@@ -172,12 +177,6 @@ describe('sessions that are removed when they have expired', () => {
 });
 
 describe('in the other order, after replicationMiddleware()', () => {
-  let onReplicas: Promise<{ readonly promptApp: Express }>;
-  beforeAll(async () => {
-    onReplicas = import(compiled('sessions-on-replicas'));
-    addRoutes((await onReplicas).promptApp);
-  });
-
   const open = (): Promise<Site> => {
     const store = new (connectPgSimple(session))({
       pool: stage.example.pool,
@@ -203,7 +202,6 @@ describe('in the other order, after replicationMiddleware()', () => {
   it.each(['get', 'post'] as const)(
     'one that a %s has begun in a store that writes at once is there in the next GET, by the pin',
     async (way) => {
-      const { promptApp } = await onReplicas;
       await using other = await listen(promptApp);
       await whileReplicasLag(stage.cluster, async () => {
         const ann = new Visitor(other);
@@ -214,7 +212,6 @@ describe('in the other order, after replicationMiddleware()', () => {
   );
 
   it('one in a store that writes at once is looked up on a replica by who is not pinned', async () => {
-    const { promptApp } = await onReplicas;
     await using other = await listen(promptApp);
     const ann = new Visitor(other);
     await ann.get('/in');
@@ -241,4 +238,16 @@ it('close() leaves the pool alone', async () => {
   await store.close();
   expect(pool.ending).toBe(false);
   expect(await where(pool)).toMatchObject({ standby: false });
+});
+
+it('while there is no primary, a session is found where it is looked up on replicas, and there alone', async () => {
+  await using other = await listen(promptApp);
+  const ann = new Visitor(site);
+  await ann.get('/in');
+  await stage.cluster.waitForCatchUp();
+  await stage.cluster.primary.kill();
+  const there = new Visitor(other);
+  there.setCookie('connect.sid', ann.cookie('connect.sid'));
+  expect((await there.get('/who')).body).toMatchObject({ user: 'ann', standby: true });
+  expect(await ann.get('/who')).toMatchObject({ status: 500, body: 'sorry' });
 });

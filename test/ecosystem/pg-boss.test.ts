@@ -1,4 +1,4 @@
-import { exportPin, runWithPin, runWithReplication } from '@node-replicated/core';
+import { currentReplication, exportPin, runWithPin, runWithReplication } from '@node-replicated/core';
 import type { ReplicatedPool } from '@node-replicated/pg';
 import type { PoolClient } from 'pg';
 import type PgBoss from 'pg-boss';
@@ -108,6 +108,16 @@ describe('a handler', () => {
     await duringGet(() => stage.example.boss.send(queue, {}));
     expect(await handled(() => where(stage.example.pool))).toMatchObject({ standby: false });
     await eventually('the job is completed', () => isState('completed'));
+  });
+
+  it('belongs to no request, unless work() was called in one', async () => {
+    const { boss } = stage.example;
+    const reason = () => handled(async () => currentReplication().reason);
+    await boss.send(queue, {});
+    expect(await reason()).toBe('outside');
+    await boss.offWork(queue);
+    await boss.send(queue, {});
+    expect(await duringGet(reason)).toBe('own-write');
   });
 
   it('reads from a replica where it says so', async () => {

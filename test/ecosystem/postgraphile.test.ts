@@ -164,11 +164,11 @@ describe('withPgClient', () => {
   );
 });
 
-it('what is subscribed to is listened for on the primary, until it is released', async () => {
+it('what is subscribed to in a GET is listened for on the primary, until it is released', async () => {
   const { service, pgl, pool } = stage.example;
   const { pgSubscriber } = service;
   if (pgSubscriber == null) throw new Error('The service has a subscriber.');
-  const news = await pgSubscriber.subscribe('news');
+  const news = await duringGet(() => pgSubscriber.subscribe('news'));
   const { primary } = stage.cluster;
   const listeners = `SELECT count(*) AS n FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND state = 'idle'`;
   await eventually('it listens', async () => (await numberOn(primary, listeners)) === 1);

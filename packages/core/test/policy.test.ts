@@ -8,6 +8,7 @@ const nothing: PolicyInput = {
   header: undefined,
   override: undefined,
   pin: 'none',
+  pinned: undefined,
   wrote: false,
   safe: undefined,
   job: undefined,
@@ -121,7 +122,7 @@ function* everyInput(): Generator<PolicyInput> {
           for (const wrote of [false, true])
             for (const safe of [undefined, false, true])
               for (const job of safe === undefined ? jobs : [undefined])
-                yield { forced, header, override, pin, wrote, safe, job };
+                yield { ...nothing, forced, header, override, pin, wrote, safe, job };
 }
 
 /** A job for which no pin counts. */

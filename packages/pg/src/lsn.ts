@@ -1,4 +1,4 @@
-import type { HasReached, Position } from '@node-replicated/core/cluster';
+import type { HasReached, JoinPositions, Position } from '@node-replicated/core/cluster';
 
 /** A point in a PostgreSQL primary's history. */
 export interface PgPosition {
@@ -93,4 +93,21 @@ export const hasReached: HasReached = (replayed, wanted) => {
   return (
     have.systemIdentifier === need.systemIdentifier && have.timeline >= need.timeline && have.lsn >= need.lsn
   );
+};
+
+/**
+ * The least position that has everything up to both of two: of the newer timeline, and as far as either. Where a
+ * promotion has left behind what one of them names, that is further than need be, and never too little.
+ */
+export const joinPositions: JoinPositions = (a, b) => {
+  if (a === b) return a;
+  const one = parsePosition(a);
+  const other = parsePosition(b);
+  if (one === undefined || other === undefined) return undefined;
+  if (one.systemIdentifier !== other.systemIdentifier) return undefined;
+  return formatPosition({
+    systemIdentifier: one.systemIdentifier,
+    timeline: Math.max(one.timeline, other.timeline),
+    lsn: (one.lsn > other.lsn ? one : other).lsn,
+  });
 };

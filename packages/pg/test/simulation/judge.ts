@@ -10,6 +10,7 @@ export type Promised =
   | 'a token is at most 200 bytes long'
   | 'a cookie that nobody signed changes nothing'
   | 'a write goes to the proven primary of the newest timeline alone'
+  | 'nothing is written to a primary that the pin of its client has left behind'
   | 'a write is carried out once at most'
   | 'an error that is no doubt means that nothing was written'
   | 'a lower timeline is never returned to'

@@ -51,7 +51,6 @@ export class Request {
   readonly #held: Cookies;
   readonly #known: Lineage | undefined;
   readonly #openedAt: number;
-  readonly #wasBehind: boolean;
   readonly #scope: Scope;
   /** What it may not miss: acknowledged writes that were there when it came. */
   #required: number;
@@ -72,7 +71,6 @@ export class Request {
     this.#openedAt = this.#web.config.now();
     this.#held = believed(carried, this.#web, this.#openedAt);
     this.#known = knownOf(this.#held, this.#web, this.#openedAt);
-    this.#wasBehind = process.mayBeBehind;
     this.#required = plan.rule === undefined ? (this.#known?.bits ?? 0) & world.database.kept : 0;
     this.#scope = this.#open(headerOf(carried));
     world.judge.note(
@@ -144,12 +142,14 @@ export class Request {
     const since = time.now();
     const required = this.#required;
     try {
-      const { visible = 0, server = '' } = await (this.#plan.leased
-        ? this.#runLeased(readText)
-        : this.#run(readText));
+      const {
+        visible = 0,
+        server = '',
+        rival = false,
+      } = await (this.#plan.leased ? this.#runLeased(readText) : this.#run(readText));
       this.#seen |= visible & database.kept;
       this.#reads.push(`${server}: ${this.#scope.session.uses.at(-1)?.reason}`);
-      const missed = this.#mayBeBehind ? 0 : required & database.kept & ~visible;
+      const missed = rival ? 0 : required & database.kept & ~visible;
       judge.note(
         () =>
           `${name} reads ${bits(visible)} on ${server} (${decision.reason}), and may not miss ${bits(required)}`,
@@ -175,14 +175,10 @@ export class Request {
     }
   }
 
-  /** Whether it may have been served by a former primary that nobody stopped. */
-  get #mayBeBehind(): boolean {
-    return this.#wasBehind || this.#process.mayBeBehind;
-  }
-
   /** The nodes that may serve a read, and are known to be up. */
   #ableToServe(anyReplica: boolean): readonly string[] {
-    const { primary, replicas } = this.#process.cluster.topology;
+    const { primary, replicas, timeline } = this.#process.cluster.topology;
+    if ((this.#known?.history ?? 0) > timeline) return [];
     const nodes = anyReplica ? [primary, ...replicas] : [primary];
     const now = this.#world.time.now();
     // One that was looked at a moment ago may have come up only then.
@@ -196,8 +192,13 @@ export class Request {
     const bit = 1 << id;
     if (left) this.#begun |= bit;
     try {
-      await this.#run(text);
+      const { server, history = 0 } = await this.#run(text);
       this.#written |= bit;
+      const named = this.#known?.history ?? 0;
+      if (history < named) {
+        const how = `${this.#plan.name} wrote ${id} on ${server}, of history ${history}, and its pin names ${named}`;
+        judge.report('nothing is written to a primary that the pin of its client has left behind', how);
+      }
       if (this.#plan.rule?.consistency !== 'eventual') this.#required |= bit;
       judge.note(() => `${this.#plan.name} has written ${id}`);
     } catch (error) {
@@ -236,16 +237,17 @@ export class Request {
     const seen = this.#web.config.monotonicReads ? this.#seen : 0;
     const { lineages } = this.#web;
     const lines = this.#held.map((held) => lineages.get(held.token)).filter((line) => line !== undefined);
-    const lineage = lines[0] ?? { bits: 0, at: 0, mark: 'seen' };
+    const lineage = lines[0] ?? { bits: 0, at: 0, mark: 'seen', history: 0 };
     for (const line of lines) Object.assign(lineage, joined(lineage, line));
     const facts: TokenFacts = {
       ...said,
+      history: foreign ? 0 : said.timeline,
       token,
       cookie: name,
       bits: foreign ? 0 : (this.#known?.bits ?? 0) | lineage.bits | wrote | seen,
     };
     for (const held of this.#held) {
-      if (this.#mayBeBehind || !isBefore(facts, held)) continue;
+      if (!isBefore(facts, held)) continue;
       judge.report(
         'a pin never moves back',
         `${visit}: ${facts.timeline}/${facts.lsn} after ${held.timeline}/${held.lsn}`,
@@ -317,9 +319,13 @@ function headerOf(cookies: Cookies): string | undefined {
 /** How a position names the cluster. */
 const systemText = BigInt(ownSystem).toString(36);
 
+/** What a server says to a statement of ours. */
 interface Row {
   readonly visible?: number;
   readonly server?: string;
+  /** The timeline of its data, and whether another history has the same number. */
+  readonly history?: number;
+  readonly rival?: boolean;
 }
 
 function rowOf(result: unknown): Row {

@@ -12,6 +12,8 @@ export interface LogRecord {
 export interface Branch {
   readonly timeline: number;
   readonly records: LogRecord[];
+  /** Whether it was begun without a promotion, so that another history has the same number. */
+  readonly rival: boolean;
 }
 
 /** A database server, as it really is. */

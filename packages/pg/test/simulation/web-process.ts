@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { defineReplication, type ReplicationConfig } from '@node-replicated/core';
+import { hasReached } from '../../src/lsn.js';
 import { resolvePoolOptions } from '../../src/options.js';
 import { PgCluster } from '../../src/pg-cluster.js';
 import { PoolEvents } from '../../src/pool-events.js';
@@ -33,6 +34,8 @@ export interface Lineage {
   at: number;
   /** The mark that holds the longest. */
   mark: TokenFacts['mark'];
+  /** Of the cluster's own histories the newest that they name; 0: none. */
+  history: number;
 }
 
 /** The settings that requests are served with, and what was made with them. */
@@ -208,15 +211,6 @@ export class WebProcess implements Network {
     }
   }
 
-  /**
-   * Whether a former primary that nobody has stopped may be its primary: it has not heard of the promotion, and the
-   * former primary cannot tell.
-   */
-  get mayBeBehind(): boolean {
-    const { database } = this.#world;
-    return this.cluster.topology.timeline < database.timeline && database.unfenced;
-  }
-
   /** Whether it knows of every server who it is, and how far it has come. */
   get knowsAll(): boolean {
     const { calmSince = 0 } = this.#world.database;
@@ -225,7 +219,7 @@ export class WebProcess implements Network {
     const { primary, replicas } = this.cluster.topology;
     const isPrimary = primary?.node === this.#world.database.primary?.name;
     const reached = replicas.every(({ position = '' }) =>
-      this.cluster.hasReached(position, this.#world.database.position),
+      hasReached(position, this.#world.database.position),
     );
     return isPrimary && reached && replicas.length === this.#world.database.servers.length - 1;
   }

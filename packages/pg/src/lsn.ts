@@ -72,13 +72,14 @@ export function atLsn(position: Position, lsn: bigint): Position | undefined {
 
 /** A number of so many digits is exact in a float. */
 const exactDigits = 10;
+const exactPower = 36n ** BigInt(exactDigits);
 
 function fromBase36(digits: string): bigint | undefined {
   if (!/^[0-9a-z]{1,13}$/.test(digits)) return undefined;
   const split = Math.max(digits.length - exactDigits, 0);
   const low = BigInt(Number.parseInt(digits.slice(split), 36));
   if (split === 0) return low;
-  const value = BigInt(Number.parseInt(digits.slice(0, split), 36)) * 36n ** BigInt(exactDigits) + low;
+  const value = BigInt(Number.parseInt(digits.slice(0, split), 36)) * exactPower + low;
   return value < 1n << 64n ? value : undefined;
 }
 

@@ -4,8 +4,10 @@ import type { NodeDescription } from '@node-replicated/core/cluster';
 import { Lease } from '../../src/lease.js';
 import { readCall } from '../../src/statement-call.js';
 import { StatementRun } from '../../src/statement-run.js';
+import { type Row, rowOf } from './answer-row.js';
 import { ageOf, believed, joined, knownOf } from './browser.js';
-import { forgeries } from './forgeries.js';
+import { tryForgeries } from './forgeries.js';
+import { holdMs, judgeHold } from './judge-hold.js';
 import { type Cookies, cookieNames, isBefore, readToken, type TokenFacts } from './pin-facts.js';
 import { ownSystem } from './sim-database.js';
 import { hiddenWriteText, readText, writeText } from './sim-protocol.js';
@@ -79,9 +81,21 @@ export class Request {
   }
 
   async run(): Promise<Reply> {
-    if (this.#plan.forged) this.#tryForgeries();
+    if (this.#plan.forged) {
+      const genuine = { header: headerOf(this.#carried), token: this.#carried.at(-1)?.token };
+      tryForgeries(this.#world, genuine, (cookie) => this.#decision(cookie));
+    }
     const held = this.#scope.decide('main').role === 'primary';
-    this.#judgeHold();
+    if (this.#plan.method === 'GET' && this.#plan.rule === undefined) {
+      const age = ageOf(this.#known?.at ?? 0, this.#openedAt);
+      judgeHold(
+        this.#world.judge,
+        this.#plan.name,
+        this.#scope.decide('main'),
+        holdMs(this.#known, this.#web),
+        age,
+      );
+    }
     for (const step of this.#plan.steps) {
       if (step.kind === 'read') await this.#read();
       else if (step.kind === 'left-write') void this.#write(step.id, writeText(step.id), true);
@@ -194,9 +208,10 @@ export class Request {
     try {
       const { server, history = 0 } = await this.#run(text);
       this.#written |= bit;
-      const named = this.#known?.history ?? 0;
-      if (history < named) {
-        const how = `${this.#plan.name} wrote ${id} on ${server}, of history ${history}, and its pin names ${named}`;
+      const { history: named = 0, bits: known = 0 } = this.#known ?? {};
+      const met = Math.max(named, database.historyOf(known));
+      if (history < met) {
+        const how = `${this.#plan.name} wrote ${id} on ${server}, of history ${history}, and has met ${met}`;
         judge.report('nothing is written to a primary that the pin of its client has left behind', how);
       }
       if (this.#plan.rule?.consistency !== 'eventual') this.#required |= bit;
@@ -265,44 +280,6 @@ export class Request {
     return facts;
   }
 
-  /** The GET that follows a POST reads on the primary for the pin's time; and not for longer. */
-  #judgeHold(): void {
-    const { method, rule, name } = this.#plan;
-    if (method !== 'GET' || rule !== undefined) return;
-    const { role, reason } = this.#scope.decide('main');
-    const { forMs, maxAgeMs } = this.#web;
-    const known = this.#known;
-    const holdMs = known === undefined ? 0 : { unknown: maxAgeMs, position: forMs, seen: 0 }[known.mark];
-    const age = ageOf(known?.at ?? 0, this.#openedAt);
-    const held = age < holdMs;
-    if (held && role !== 'primary') {
-      this.#world.judge.report(
-        'a pin holds for its time, and no longer',
-        `${name} reads on a replica after ${age} ms`,
-      );
-    }
-    if (!held && reason === 'pin') {
-      this.#world.judge.report(
-        'a pin holds for its time, and no longer',
-        `${name} is held after ${age} of ${holdMs} ms`,
-      );
-    }
-  }
-
-  #tryForgeries(): void {
-    const { judge, random } = this.#world;
-    const genuine = headerOf(this.#carried);
-    const usual = [this.#decision(undefined), this.#decision(genuine)];
-    for (const forged of forgeries(this.#carried.at(-1)?.token, random)) {
-      const made = `${random.pick(cookieNames)}=${forged}`;
-      const beside = genuine === undefined ? made : `${made}; ${genuine}`;
-      const now = [this.#decision(made), this.#decision(beside)];
-      if (now[0] !== usual[0] || now[1] !== usual[1]) {
-        judge.report('a cookie that nobody signed changes nothing', `${made}: ${now} instead of ${usual}`);
-      }
-    }
-  }
-
   #decision(cookie: string | undefined): string {
     return JSON.stringify(this.#open(cookie).decide('main'));
   }
@@ -318,20 +295,6 @@ function headerOf(cookies: Cookies): string | undefined {
 
 /** How a position names the cluster. */
 const systemText = BigInt(ownSystem).toString(36);
-
-/** What a server says to a statement of ours. */
-interface Row {
-  readonly visible?: number;
-  readonly server?: string;
-  /** The timeline of its data, and whether another history has the same number. */
-  readonly history?: number;
-  readonly rival?: boolean;
-}
-
-function rowOf(result: unknown): Row {
-  if (typeof result !== 'object' || result === null || !('rows' in result)) return {};
-  return Array.isArray(result.rows) ? result.rows[0] : {};
-}
 
 function bits(set: number): string {
   const names = [];

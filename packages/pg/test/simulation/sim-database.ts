@@ -36,7 +36,7 @@ export class SimDatabase {
     this.#time = time;
     this.#random = random;
     this.synchronous = synchronous;
-    this.branch = { timeline: 1, records: [{ bit: 0, end: start }], rival: false };
+    this.branch = { timeline: 1, records: [{ bit: 0, end: start, timeline: 1 }], rival: false };
     const names = ['a', 'b', 'c', 'd'].slice(0, servers);
     this.servers = names.map((name, index) => new SimServer(name, ownSystem, this.branch, index > 0));
     const [primary] = this.servers;
@@ -71,7 +71,7 @@ export class SimDatabase {
     const next = last + BigInt(this.#random.whole(64, 4_000));
     // Now and then a record ends exactly where a page does.
     const end = this.#random.chance(0.15) ? (next / pageBytes + 1n) * pageBytes : next;
-    branch.records.push({ bit, end });
+    branch.records.push({ bit, end, timeline: branch.timeline });
     server.received = branch.records.length;
     server.replayed = branch.records.length;
     if (this.synchronous) server.waiting.push({ count: branch.records.length, done });
@@ -184,7 +184,7 @@ export class SimDatabase {
 
   /** Puts the data of another cluster in a server's place. */
   replaceData(server: SimServer): void {
-    const branch = { timeline: 9, records: [{ bit: 0, end: (1n << 60n) + 1n }], rival: false };
+    const branch = { timeline: 9, records: [{ bit: 0, end: (1n << 60n) + 1n, timeline: 9 }], rival: false };
     this.#replace(server, branch, otherSystem, undefined);
   }
 
@@ -210,6 +210,15 @@ export class SimDatabase {
     server.branch = { timeline, records: records.slice(0, server.received), rival: true };
     server.replayed = server.received;
     this.start(server);
+  }
+
+  /** The newest timeline on which any of these writes was written, in the history that counts. */
+  historyOf(bits: number): number {
+    let newest = 0;
+    for (const { bit, timeline } of this.branch.records) {
+      if ((bit & bits) !== 0 && timeline > newest) newest = timeline;
+    }
+    return newest;
   }
 
   /** The writes that a reader may not miss once they are acknowledged. */

@@ -6,6 +6,8 @@ export interface LogRecord {
   readonly bit: number;
   /** Where it ends in the log. */
   readonly end: bigint;
+  /** The timeline that it was written on. */
+  readonly timeline: number;
 }
 
 /** The history of one timeline: it begins with what it has in common with the one that it branched off. */

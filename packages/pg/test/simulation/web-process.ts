@@ -25,6 +25,9 @@ export interface SimWorld {
   readonly judge: Judge;
 }
 
+/** How often a process looks at its nodes that hears of everything late, in ms. */
+export const seldomMs = 2_000;
+
 const epoch = 1_700_000_000_000;
 const secret = 'the secret of all simulated processes';
 
@@ -64,7 +67,8 @@ export class WebProcess implements Network {
   #highest = 0;
   #judged: unknown;
 
-  constructor(name: string, world: SimWorld) {
+  /** @param hearsLate whether it looks at its nodes seldom */
+  constructor(name: string, world: SimWorld, hearsLate: boolean) {
     this.name = name;
     this.time = world.time;
     this.#world = world;
@@ -72,6 +76,7 @@ export class WebProcess implements Network {
     addNetwork(name, this);
     const settings = resolvePoolOptions({
       ...world.settings.pool,
+      ...(hearsLate && { probeIntervalMs: seldomMs }),
       nodes: world.database.servers.map(({ name: host }) => ({ name: host, host, port: 5432 })),
       user: name,
       database: 'simulated',

@@ -11,12 +11,13 @@ import type { Position } from './position.js';
  * @param held the mark that came with the request: where it reaches further, its position is kept
  */
 export function takenMark(
-  { leastPosition, join }: Cluster,
+  cluster: Cluster,
   position: Position | undefined,
   hold: 'seen' | undefined,
   held: PinMark | undefined,
 ): PinMark {
-  const known = position ?? leastPosition;
+  const { join } = cluster;
+  const known = position ?? cluster.leastPosition;
   if (known === undefined) return 'unknown';
   if (position === undefined) return atLeast({ position: known, hold: 'unknown' }, held, join);
   return atLeast(hold === undefined ? { position } : { position, hold }, held, join);

@@ -274,7 +274,8 @@ export class PgCluster implements Cluster {
   /** The error of a read that no node could serve. */
   noReader(decision: Decision): ReplicationError {
     const primaryOnly =
-      decision.role === 'primary' || (requiresPosition(decision) && this.#replicas.length > 0);
+      decision.role === 'primary' ||
+      (requiresPosition(decision) && (this.#replicas.length > 0 || this.isLeftBehind(decision.pinned)));
     if (primaryOnly) return this.noPrimary(decision.pinned);
     return new ReplicationError(
       'ERR_NO_NODE',

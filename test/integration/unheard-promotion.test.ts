@@ -1,4 +1,4 @@
-import { defineReplication } from '@node-replicated/core';
+import { defineReplication, MemoryPinStore } from '@node-replicated/core';
 import {
   openRequest,
   readyToSeal,
@@ -10,6 +10,8 @@ import { type LocalCluster, type LocalNode, startCluster } from '@node-replicate
 import type { ReplicatedPool, ReplicatedPoolOptions } from '@node-replicated/pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { eventually, failureOf, insert, notesSchema, openPool, within } from './stage.js';
+
+const secret = 'the secret of these tests is long enough';
 
 /** Whoever has written reads from replicas as soon as one has replayed that; or on the primary, for the whole test. */
 const released = 0;
@@ -64,6 +66,28 @@ describe('a process that has not heard of a promotion, and whose former primary 
     });
     expect(await notesOn(cluster.primary)).toEqual([]);
     expect(await notesOn(successor)).toEqual(['first', 'second']);
+  });
+
+  it('ends its transaction there once it is known who it is', async () => {
+    const unaware = await open(deaf);
+    const { cookie } = await writtenAfterPromotion();
+    const visitor: { name?: string } = {};
+    const store = new MemoryPinStore();
+    await store.advance('ann', () => cookie.replace(/^[^=]*=/, ''), 60_000);
+    const config = defineReplication({ secret, pinStore: { store, identify: () => visitor.name } });
+    const facts = { method: 'POST', path: '/', headers: {}, secure: false, request: visitor };
+    await runInScope(openRequest(config, facts), async () => {
+      const client = await unaware.connect();
+      client.on('error', () => undefined);
+      await client.query('BEGIN');
+      await client.query(insert('never committed'));
+      visitor.name = 'ann';
+      const error = await failureOf(client.query('COMMIT'));
+      client.release();
+      expect(error.code).toBe('ERR_NOT_PRIMARY');
+    });
+    await eventually('the new one is known', () => unaware.status().primary === successor.name);
+    expect(await notesOn(cluster.primary)).toEqual([]);
   });
 
   it.each([
@@ -168,7 +192,7 @@ async function visit<T>(
   handler: () => Promise<T>,
   forMs = released,
 ): Promise<Visit<T>> {
-  const config = defineReplication({ secret: 'the secret of these tests is long enough', pin: { forMs } });
+  const config = defineReplication({ secret, pin: { forMs } });
   const headers = cookie === undefined ? {} : { cookie };
   const scope = openRequest(config, { method, path: '/', headers, secure: false });
   const answer = await runInScope(scope, handler);

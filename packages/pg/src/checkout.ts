@@ -43,9 +43,9 @@ export function checkoutReader(node: PgNode, hasBetter: () => boolean): Promise<
  */
 export function checkoutWriter(cluster: PgCluster, pinned: Position | undefined, done: Done): void {
   const primary = cluster.primaryFor(pinned) ?? cluster.presumed;
-  const take = (node: PgNode): void => takeWriter({ cluster, pinned, former: undefined }, node, done);
-  if (primary !== undefined) take(primary);
-  else cluster.waitForPrimary(pinned).then(take, done);
+  const taking = { cluster, pinned, former: undefined };
+  if (primary !== undefined) takeWriter(taking, primary, done);
+  else cluster.waitForPrimary(pinned).then((node) => takeWriter(taking, node, done), done);
 }
 
 /**

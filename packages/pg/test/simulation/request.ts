@@ -182,7 +182,9 @@ export class Request {
         // What has to be on the primary is not sent again to one that was taken for dead under it: it may be the cause.
         return decision.role === 'replica' || !this.#process.hasLost(node, since);
       });
-      if (able.length > 0) {
+      // It is tried once on each node, and once more: who fails so often may be the cause.
+      const isSpent = this.#process.lossesSince(since) > database.servers.length;
+      if (able.length > 0 && !isSpent) {
         const how = `${name} failed, though ${able} could serve: ${error instanceof Error ? error.message : error}`;
         judge.report('a read does not fail while a node that may serve it is known to be up', how);
       }

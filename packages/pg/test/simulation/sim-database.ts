@@ -114,6 +114,7 @@ export class SimDatabase {
   stop(server: SimServer): void {
     if (!server.up) return;
     server.up = false;
+    server.stops.push(this.#time.now());
     server.life += 1;
     server.waiting = [];
     for (const connection of [...server.connections]) connection.lose();

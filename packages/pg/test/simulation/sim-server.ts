@@ -24,6 +24,8 @@ export class SimServer {
   system: string;
   up = true;
   upSince = 0;
+  /** When it was stopped. */
+  readonly stops: number[] = [];
   /** Counts how often it was stopped, promoted or rebuilt: what was on its way to it before then is lost. */
   life = 0;
   standby: boolean;

@@ -62,8 +62,8 @@ export class WebProcess implements Network {
   /** The servers that it is cut off from, each with what waits for that to end. */
   readonly #cuts = new Map<SimServer, (() => void)[]>();
   readonly #wholeSince = new Map<SimServer, number>();
-  /** When it took nodes for dead last. */
-  readonly #lostAt = new Map<string, number>();
+  /** When it took nodes for dead. */
+  readonly #losses: { readonly node: string; readonly at: number }[] = [];
   #highest = 0;
   #judged: unknown;
 
@@ -86,7 +86,7 @@ export class WebProcess implements Network {
     const events = new PoolEvents(new EventEmitter());
     this.cluster = new PgCluster(settings, events, { clock: world.time, ProbeClient: SimClient });
     this.cluster.events.on('node-changed', ({ node, to }) => {
-      if (to === 'down') this.#lostAt.set(node, this.time.now());
+      if (to === 'down') this.#losses.push({ node, at: this.time.now() });
     });
     this.context = { cluster: this.cluster, memory: new StatementMemory() };
   }
@@ -146,7 +146,16 @@ export class WebProcess implements Network {
 
   /** Whether it has taken a node for dead at some moment since. */
   hasLost(node: string, since: number): boolean {
-    return (this.#lostAt.get(node) ?? Number.NEGATIVE_INFINITY) >= since;
+    return this.#losses.some((loss) => loss.node === node && loss.at >= since);
+  }
+
+  /** How often it may have lost nodes since some moment: what it took for dead, and what stopped, noticed or not. */
+  lossesSince(since: number): number {
+    const { servers } = this.#world.database;
+    return servers.reduce((sum, { name, stops }) => {
+      const seen = this.#losses.filter(({ node, at }) => node === name && at >= since).length;
+      return sum + Math.max(seen, stops.filter((at) => at >= since).length);
+    }, 0);
   }
 
   onSent(server: SimServer, question: Question, connection: SimConnection): void {

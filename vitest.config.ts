@@ -1,12 +1,9 @@
 import { defineConfig } from 'vitest/config';
 
-/** The simulation takes minutes, and is run by hand: `npm run test:simulation`. */
-const simulation = process.env.SIMULATION === undefined ? ['packages/pg/test/simulation/**'] : [];
-
 export default defineConfig({
   test: {
     include: ['packages/*/test/**/*.test.ts', 'test/**/*.test.ts', 'apps/*/test/**/*.test.ts'],
-    exclude: ['**/node_modules/**', '**/dist/**', ...simulation],
+    exclude: ['**/node_modules/**', '**/dist/**'],
     reporters: ['default', './test/closing-line.ts'],
     // Each file may run a cluster of its own: two at a time are enough for two cores.
     maxWorkers: 2,

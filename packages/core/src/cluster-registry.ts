@@ -1,5 +1,5 @@
 import type { ClusterEvents } from './cluster-events.js';
-import type { HasReached, Position } from './position.js';
+import type { JoinPositions, Position } from './position.js';
 
 /** What the web side knows of a cluster. A database package registers one for each pool. */
 export interface Cluster {
@@ -26,8 +26,13 @@ export interface Cluster {
    * @returns undefined when it cannot be had in time; it never rejects
    */
   shownPosition?(node: string): Promise<Position | undefined>;
-  /** Tells which of two positions of this cluster reaches further. */
-  readonly hasReached?: HasReached;
+  /** Joins two positions of this cluster that one client may have. */
+  readonly join?: JoinPositions;
+  /**
+   * A position at or before everything that is written from now on: it names the history that this process knows for
+   * the newest, where a write's own position cannot be had. Undefined when nothing is known yet.
+   */
+  readonly leastPosition?: Position | undefined;
   /** Where what happens to the cluster's requests is told, besides the channels of the process. */
   readonly events?: ClusterEvents;
 }
@@ -49,9 +54,9 @@ export function registerCluster(cluster: Cluster): () => void {
   };
 }
 
-/** How positions of a cluster are compared; undefined where no pool of that name is in this process. */
-export function hasReachedOf(name: string): HasReached | undefined {
-  for (const cluster of clusters) if (cluster.name === name) return cluster.hasReached;
+/** How positions of a cluster are joined; undefined where no pool of that name is in this process. */
+export function joinOf(name: string): JoinPositions | undefined {
+  for (const cluster of clusters) if (cluster.name === name) return cluster.join;
   return undefined;
 }
 

@@ -1,4 +1,4 @@
-import { hasReachedOf } from './cluster-registry.js';
+import { joinOf } from './cluster-registry.js';
 import { publish } from './events.js';
 import type { ReplicationConfig } from './options.js';
 import { notAfter, type Pin, unitePins } from './pin.js';
@@ -47,9 +47,9 @@ function carry(
   const said = readToken(token, config, now);
   if (said === undefined) return carried;
   const furthest = config.lineages.furthest(token);
-  const pin = furthest === undefined ? said : unitePins(said, notAfter(furthest, now), hasReachedOf);
+  const pin = furthest === undefined ? said : unitePins(said, notAfter(furthest, now), joinOf);
   if (carried === undefined) return { tokens: [token], pin };
-  return { tokens: [...carried.tokens, token], pin: unitePins(carried.pin, pin, hasReachedOf) };
+  return { tokens: [...carried.tokens, token], pin: unitePins(carried.pin, pin, joinOf) };
 }
 
 /** What a token says; undefined, and reported, when it is not to be believed. */
@@ -64,7 +64,7 @@ export function readToken(token: unknown, config: ReplicationConfig, now: number
 /** One pin for what several carriers brought. */
 export function unite(a: Pin | undefined, b: Pin | undefined): Pin | undefined {
   if (a === undefined || b === undefined) return a ?? b;
-  return unitePins(a, b, hasReachedOf);
+  return unitePins(a, b, joinOf);
 }
 
 /** A token that says all that two others do; one that is not to be believed says nothing. */
@@ -74,5 +74,5 @@ export function uniteTokens(stored: string, token: string, config: ReplicationCo
   const own = readToken(token, config, now);
   if (own === undefined) return stored;
   if (held === undefined) return token;
-  return encodePin(unitePins(held, own, hasReachedOf), config.signer);
+  return encodePin(unitePins(held, own, joinOf), config.signer);
 }

@@ -1,4 +1,4 @@
-import { hasReachedOf } from './cluster-registry.js';
+import { joinOf } from './cluster-registry.js';
 import { movedLater, type Pin, unitePins } from './pin.js';
 
 /** What one client was given: a line of tokens, of which it may hold any. */
@@ -41,8 +41,8 @@ export class PinLineages {
   follow(held: readonly string[], pin: Pin, encode: (pin: Pin) => string): string {
     const known = held.map((token) => this.#find(token)).filter((lineage) => lineage !== undefined);
     const lineage = known[0] ?? { pin };
-    for (const { pin: other } of known) lineage.pin = unitePins(other, lineage.pin, hasReachedOf);
-    lineage.pin = unitePins(lineage.pin, pin, hasReachedOf);
+    for (const { pin: other } of known) lineage.pin = unitePins(other, lineage.pin, joinOf);
+    lineage.pin = unitePins(lineage.pin, pin, joinOf);
     const token = this.#encodeApart(lineage, encode);
     for (const each of [...held, token]) this.#remember(each, lineage);
     return token;

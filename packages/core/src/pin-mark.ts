@@ -1,4 +1,4 @@
-import type { HasReached, Position } from './position.js';
+import type { JoinPositions, Position } from './position.js';
 
 /**
  * What a pin knows of one cluster:
@@ -33,14 +33,11 @@ export function markText(mark: PinMark): string {
   return (mark.hold === 'seen' ? '+' : '!') + mark.position;
 }
 
-/** A mark whose position is not behind another's. */
-export function atLeast(
-  mark: PinMark,
-  held: PinMark | undefined,
-  hasReached: HasReached | undefined,
-): PinMark {
+/** A mark whose position is not behind another's, as far as the two can be compared. */
+export function atLeast(mark: PinMark, held: PinMark | undefined, join: JoinPositions | undefined): PinMark {
   if (typeof mark !== 'object' || typeof held !== 'object') return mark;
-  return hasReached?.(held.position, mark.position) === true ? { ...mark, position: held.position } : mark;
+  const position = join?.(held.position, mark.position) ?? mark.position;
+  return position === mark.position ? mark : { ...mark, position };
 }
 
 /**

@@ -1,5 +1,5 @@
 import { atLeast, holdMs, isSeen, joined, markText, type PinMark, type PinTimes } from './pin-mark.js';
-import type { HasReached, Position } from './position.js';
+import type { JoinPositions, Position } from './position.js';
 
 /** The statement "this client wrote at time T, to these clusters, up to these positions". */
 export interface Pin {
@@ -48,11 +48,11 @@ export function advancePin(held: Pin | undefined, marks: ReadonlyMap<string, Pin
 }
 
 /** One pin for two that a client holds. */
-export function unitePins(a: Pin, b: Pin, hasReachedOf: (cluster: string) => HasReached | undefined): Pin {
+export function unitePins(a: Pin, b: Pin, joinOf: (cluster: string) => JoinPositions | undefined): Pin {
   const [older, newer] = lastMoved(a) <= lastMoved(b) ? [a, b] : [b, a];
   const marks = new Map<string, PinMark>();
   for (const [name, mark] of newer.marks) {
-    marks.set(name, atLeast(mark, older.marks.get(name), hasReachedOf(name)));
+    marks.set(name, atLeast(mark, older.marks.get(name), joinOf(name)));
   }
   return bounded(Math.max(a.at, b.at), lastMoved(newer), joinedMarks(older.marks, marks));
 }
@@ -100,11 +100,11 @@ export function lastMoved({ at, seenAt = 0 }: Pin): number {
  */
 export type PinDemand = 'primary' | 'none' | { readonly position: Position };
 
-/** What two pins ask of one read. Of positions that cannot be told apart the second one counts. */
-export function bothDemands(a: PinDemand, b: PinDemand, hasReached: HasReached | undefined): PinDemand {
+/** What two pins ask of one read. Of positions that cannot be joined the second one counts. */
+export function bothDemands(a: PinDemand, b: PinDemand, join: JoinPositions | undefined): PinDemand {
   if (a === 'none' || b === 'primary') return b;
   if (b === 'none' || a === 'primary') return a;
-  return hasReached?.(a.position, b.position) === true ? a : b;
+  return { position: join?.(a.position, b.position) ?? b.position };
 }
 
 /**
@@ -113,9 +113,19 @@ export function bothDemands(a: PinDemand, b: PinDemand, hasReached: HasReached |
  * @param now ms since the epoch
  */
 export function pinDemand(pin: Pin, cluster: string, times: PinTimes, now: number): PinDemand {
-  const mark = pin.marks.get(cluster) ?? pin.marks.get(anyCluster);
+  const mark = markOf(pin, cluster);
   if (mark === undefined) return 'none';
   const age = Math.max(0, now - pin.at);
   if (age < holdMs(mark, times)) return 'primary';
   return typeof mark === 'object' ? mark : 'none';
+}
+
+/** The position that a pin names of a cluster, however long it holds. */
+export function pinnedPosition(pin: Pin, cluster: string): Position | undefined {
+  const mark = markOf(pin, cluster);
+  return typeof mark === 'object' ? mark.position : undefined;
+}
+
+function markOf({ marks }: Pin, cluster: string): PinMark | undefined {
+  return marks.get(cluster) ?? marks.get(anyCluster);
 }

@@ -45,6 +45,8 @@ export interface Decision {
   readonly rule: RoleRule | undefined;
   /** The position that a replica must have reached, or, where a rule forces the role, had better. */
   readonly position: Position | undefined;
+  /** The position that the client's pin names, wherever statements go: a primary must be of no older history. */
+  readonly pinned: Position | undefined;
 }
 
 /** All that a decision depends on. */
@@ -57,6 +59,8 @@ export interface PolicyInput {
   readonly override: RoleRule | undefined;
   /** What the client's pin asks. */
   readonly pin: PinDemand;
+  /** The position that it names, whatever it asks. */
+  readonly pinned: Position | undefined;
   /** The request has written to this cluster. */
   readonly wrote: boolean;
   /** Whether the HTTP method only reads; undefined outside any request. */
@@ -86,6 +90,12 @@ export const outsideDecision: Decision = outside;
  * consistency.
  */
 export function decide(input: PolicyInput): Decision {
+  const { pinned } = input;
+  const decision = decideRole(input);
+  return pinned === undefined ? decision : { ...decision, pinned };
+}
+
+function decideRole(input: PolicyInput): Decision {
   const { forced, header, override, safe, operation, job } = input;
   if (forced !== undefined) return explicit(forced, 'forced', input);
   if (header !== undefined) return explicit({ role: header }, 'header', input);
@@ -113,7 +123,7 @@ function jobs(job: RoleRule, input: PolicyInput): Decision {
   const pinned = job.role === 'replica' && (job.consistency ?? 'session') === 'session' && !wrote;
   if (!pinned || pin === 'none') return explicit(job, 'job', input);
   if (pin === 'primary') return pinnedRead;
-  return { role: 'replica', reason: 'caught-up', writes: false, rule: job, position: pin.position };
+  return { ...readingMethod, reason: 'caught-up', rule: job, position: pin.position };
 }
 
 function explicit(rule: RoleRule, reason: Reason, { pin, wrote, safe, operation }: PolicyInput): Decision {
@@ -125,12 +135,13 @@ function explicit(rule: RoleRule, reason: Reason, { pin, wrote, safe, operation 
       writes: rule.role === 'primary' && !reads,
       rule,
       position: undefined,
+      pinned: undefined,
     };
   }
   const eventual = rule.consistency === 'eventual';
   if (wrote && !eventual) return ownWriteRead;
   const position = typeof pin === 'object' && !eventual ? pin.position : undefined;
-  return { role: 'replica', reason, writes: false, rule, position };
+  return { role: 'replica', reason, writes: false, rule, position, pinned: undefined };
 }
 
 /** Whether a decision's position must be reached, as opposed to being preferred. */
@@ -139,5 +150,5 @@ export function requiresPosition({ reason, position }: Decision): boolean {
 }
 
 function fixed(role: Role, reason: Reason, writes: boolean): Decision {
-  return Object.freeze({ role, reason, writes, rule: undefined, position: undefined });
+  return Object.freeze({ role, reason, writes, rule: undefined, position: undefined, pinned: undefined });
 }

@@ -10,3 +10,9 @@ export const positionPattern: RegExp = /^[A-Za-z0-9-]{1,64}$/;
 
 /** Whether a node that has replayed one position has everything up to another. Unsure means no. */
 export type HasReached = (replayed: Position, wanted: Position) => boolean;
+
+/**
+ * The least position that has everything up to both of two: also where promotions have parted their histories, so
+ * that neither has reached the other. Undefined where that cannot be told.
+ */
+export type JoinPositions = (a: Position, b: Position) => Position | undefined;

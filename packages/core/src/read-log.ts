@@ -1,7 +1,8 @@
 import type { Cluster } from './cluster-registry.js';
 import type { Pin } from './pin.js';
-import { atLeast, type PinMark } from './pin-mark.js';
+import type { PinMark } from './pin-mark.js';
 import type { Position } from './position.js';
+import { takenMark } from './taken-mark.js';
 
 /** What a request has read from one cluster. */
 interface Reads {
@@ -58,10 +59,9 @@ export class ReadLog {
   marks(held: Pin | undefined): ReadonlyMap<string, PinMark> {
     const marks = new Map<string, PinMark>();
     for (const [name, { cluster, count, taken }] of this.#reads) {
-      const known = taken?.position !== undefined && taken.count === count ? taken.position : undefined;
+      const known = taken?.count === count ? taken.position : undefined;
       // What cannot be told may be anything up to now, as if it had been written.
-      const mark: PinMark = known === undefined ? 'unknown' : { position: known, hold: 'seen' };
-      marks.set(name, atLeast(mark, held?.marks.get(name), cluster.hasReached));
+      marks.set(name, takenMark(cluster, known, 'seen', held?.marks.get(name)));
     }
     return marks;
   }
@@ -73,17 +73,9 @@ async function takePosition(reads: Reads): Promise<void> {
   reads.taken = { position: furthest(cluster, shown), count };
 }
 
-/**
- * The position that has everything up to all of the others; undefined when one of them is not known, or two are of
- * histories that have parted.
- */
-function furthest(
-  { hasReached }: Cluster,
-  positions: readonly (Position | undefined)[],
-): Position | undefined {
-  return positions.reduce((best, position) => {
-    if (best === undefined || position === undefined) return undefined;
-    if (hasReached?.(best, position) === true) return best;
-    return hasReached?.(position, best) === true ? position : undefined;
-  });
+/** The position that has everything up to all of the others; undefined when one is not known, or cannot be compared. */
+function furthest({ join }: Cluster, positions: readonly (Position | undefined)[]): Position | undefined {
+  return positions.reduce((best, position) =>
+    best === undefined || position === undefined ? undefined : join?.(best, position),
+  );
 }

@@ -1,8 +1,16 @@
-import { type Cluster, hasReachedOf } from './cluster-registry.js';
+import { type Cluster, joinOf } from './cluster-registry.js';
 import { publish } from './events.js';
 import { furtherOperation, type OperationType } from './operation.js';
 import type { ReplicationConfig } from './options.js';
-import { advancePin, anyCluster, bothDemands, type Pin, type PinDemand, pinDemand } from './pin.js';
+import {
+  advancePin,
+  anyCluster,
+  bothDemands,
+  type Pin,
+  type PinDemand,
+  pinDemand,
+  pinnedPosition,
+} from './pin.js';
 import { type CarriedPin, readPin, unite } from './pin-carriers.js';
 import type { PinMark } from './pin-mark.js';
 import { PinMoves } from './pin-moves.js';
@@ -200,16 +208,19 @@ export class Session {
   /** Where statements go under a scope's forced rule. */
   decide(forced: RoleRule | undefined, cluster: string): Decision {
     const { config, facts } = this;
-    const pin = this.#demand(cluster);
+    const held = config === undefined || config.pin === false ? undefined : this.pin;
+    const pin = this.#demand(held, cluster);
+    const pinned = held === undefined ? undefined : pinnedPosition(held, cluster);
     const wrote = this.wrote(cluster);
     if (config === undefined || facts === undefined) {
-      return decide({ ...nothingKnown, forced, pin, wrote, job: this.#job });
+      return decide({ ...nothingKnown, forced, pin, pinned, wrote, job: this.#job });
     }
     return decide({
       forced: forced ?? this.#viewRule,
       header: config.forceHeader === false ? undefined : toRole(facts.headers[config.forceHeader]),
       override: this.#findOverride(config, facts),
       pin,
+      pinned,
       wrote,
       safe: config.safeMethods.has(facts.method),
       operation: this.#operation,
@@ -269,14 +280,14 @@ export class Session {
     this.#uses.push({ node, role, reason });
   }
 
-  #demand(cluster: string): PinDemand {
-    const { pin, config } = this;
+  #demand(pin: Pin | undefined, cluster: string): PinDemand {
+    const { config } = this;
     if (this.#stored?.unsure === true) return 'primary';
     if (config === undefined || config.pin === false) return 'none';
     const own = pin === undefined ? 'none' : pinDemand(pin, cluster, config.pin, this.startedAt);
     const forgotten = this.#stored?.forgotten;
     if (forgotten === undefined) return own;
-    return bothDemands(own, pinDemand(forgotten, cluster, config.pin, this.startedAt), hasReachedOf(cluster));
+    return bothDemands(own, pinDemand(forgotten, cluster, config.pin, this.startedAt), joinOf(cluster));
   }
 
   #move(): PinMoves {

@@ -1,7 +1,8 @@
 import type { Cluster } from './cluster-registry.js';
 import type { Pin } from './pin.js';
-import { atLeast, type PinMark } from './pin-mark.js';
+import type { PinMark } from './pin-mark.js';
 import type { Position } from './position.js';
+import { takenMark } from './taken-mark.js';
 
 /** What a request has written to one cluster. */
 interface Writes {
@@ -98,9 +99,7 @@ async function takePosition(writes: Writes): Promise<void> {
 }
 
 function markOf({ cluster, open, begun, applied, taken }: Writes, held: PinMark | undefined): PinMark {
-  if (open > 0) return 'unknown';
-  if (cluster.currentPosition === undefined) return 'clock';
-  if (taken?.position === undefined || taken.begun !== begun) return 'unknown';
-  const { position } = taken;
-  return atLeast(applied ? { position, hold: 'seen' } : { position }, held, cluster.hasReached);
+  if (open === 0 && cluster.currentPosition === undefined) return 'clock';
+  const isKnown = open === 0 && taken?.begun === begun;
+  return takenMark(cluster, isKnown ? taken.position : undefined, applied ? 'seen' : undefined, held);
 }

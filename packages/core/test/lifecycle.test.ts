@@ -7,7 +7,17 @@ import type { ReplicationConfig } from '../src/options.js';
 import { runInScope, runWithReplication, Scope, usePrimary, useReplica } from '../src/scope.js';
 import { Session } from '../src/session.js';
 import { inWords } from './pins.js';
-import { aPin, aRequest, configWith, cookieHeader, main, noon, posts, readPinCookie } from './requests.js';
+import {
+  aPin,
+  aRequest,
+  configWith,
+  cookieHeader,
+  further,
+  main,
+  noon,
+  posts,
+  readPinCookie,
+} from './requests.js';
 
 function write(scope: Scope, cluster: Cluster = main): void {
   scope.session.beginWrite(cluster);
@@ -224,7 +234,7 @@ describe('what has to be waited for before the headers leave', () => {
   test('does not move a pin that reaches further', async () => {
     const cookie = cookieHeader(aPin(noon - 1_000, { main: { position: '9' } }), config);
     const scope = aRequest({ config, facts: { headers: { cookie } } });
-    write(scope, { ...telling('5'), hasReached: (replayed: string, wanted: string) => replayed >= wanted });
+    write(scope, { ...telling('5'), join: further });
     await readyToSeal(scope);
     expect(pinIn(sealResponse(scope), config)).toEqual({ at: noon, marks: { main: { position: '9' } } });
   });

@@ -8,17 +8,17 @@ import { exportPin, runWithPin } from '../src/pin-passing.js';
 import { MemoryPinStore } from '../src/pin-store.js';
 import { currentScope, runInScope, type Scope } from '../src/scope.js';
 import { inWords } from './pins.js';
-import { aPin, aRequest, configWith, cookieHeader, noon } from './requests.js';
+import { aPin, aRequest, configWith, cookieHeader, further, noon } from './requests.js';
 
 /** A cluster that is at one position, and whose nodes show another. */
-function clusterAt(current: string, shown = current): Required<Omit<Cluster, 'events'>> {
+function clusterAt(current: string, shown = current): Required<Omit<Cluster, 'events' | 'leastPosition'>> {
   return {
     name: 'main',
     readOnly: false,
     seekPrimary: () => undefined,
     currentPosition: vi.fn(async () => current),
     shownPosition: vi.fn(async () => shown),
-    hasReached: (replayed, wanted) => Number(replayed) >= Number(wanted),
+    join: further,
   };
 }
 

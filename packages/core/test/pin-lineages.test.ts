@@ -5,14 +5,14 @@ import type { ReplicationConfig } from '../src/options.js';
 import { pinText } from '../src/pin.js';
 import { PinLineages } from '../src/pin-lineages.js';
 import type { Scope } from '../src/scope.js';
-import { aPin, aRequest, configWith, cookieHeader, noon } from './requests.js';
+import { aPin, aRequest, configWith, cookieHeader, further, noon } from './requests.js';
 
 let position = '0';
 const cluster = {
   name: 'main',
   readOnly: false,
   currentPosition: async () => position,
-  hasReached: (replayed: string, wanted: string) => Number(replayed) >= Number(wanted),
+  join: further,
 };
 const unregister = registerCluster(cluster);
 

@@ -3,14 +3,14 @@ import type { Cluster } from '../src/cluster-registry.js';
 import { onReplicationEvent } from '../src/events.js';
 import { exportPin, runWithPin } from '../src/pin-passing.js';
 import { currentScope, runInScope, runWithReplication, useReplica } from '../src/scope.js';
-import { aPin, aRequest, configWith, cookieHeader, noon, otherSecret, secret } from './requests.js';
+import { aPin, aRequest, configWith, cookieHeader, further, noon, otherSecret, secret } from './requests.js';
 
 const config = configWith({ pin: { forMs: 0 } });
 const cluster: Cluster = {
   name: 'main',
   readOnly: false,
   currentPosition: async () => '5',
-  hasReached: (replayed, wanted) => Number(replayed) >= Number(wanted),
+  join: further,
 };
 
 function write(): void {

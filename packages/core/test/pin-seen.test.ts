@@ -3,7 +3,7 @@ import { advancePin, anyCluster, type Pin, pinDemand, unitePins } from '../src/p
 import type { PinMark } from '../src/pin-mark.js';
 import { decodePin, encodePin } from '../src/pin-token.js';
 import { inWords } from './pins.js';
-import { aPin, noon, secret, signerWith } from './requests.js';
+import { aPin, further, noon, secret, signerWith } from './requests.js';
 
 const times = { forMs: 5_000, maxAgeMs: 300_000 };
 const second = 1_000;
@@ -12,8 +12,7 @@ const signer = signerWith([secret]);
 const marks = (given: Readonly<Record<string, PinMark>>): ReadonlyMap<string, PinMark> =>
   new Map(Object.entries(given));
 const seen = (position: string): PinMark => ({ position, hold: 'seen' });
-const byNumber = (): ((have: string, want: string) => boolean) => (have, want) =>
-  Number(have) >= Number(want);
+const byNumber = (): typeof further => further;
 
 describe('a pin that a read has moved', () => {
   const reader = advancePin(undefined, marks({ main: seen('5') }), noon);
@@ -111,6 +110,18 @@ describe('two pins of one client', () => {
     const expected = { at: noon, marks: { main: { position: '9' }, posts: { position: '2' } } };
     expect(united(older, newer)).toEqual(expected);
     expect(united(newer, older)).toEqual(expected);
+  });
+
+  test('make one that has reached the positions of both where neither has reached the other, whichever moved last', () => {
+    const join = (a: string, b: string): string => [a, b].sort().join('+');
+    const older = aPin(noon - second, { main: { position: '9' } });
+    const newer = aPin(noon, { main: { position: '8' } });
+    expect(inWords(unitePins(older, newer, () => join))).toMatchObject({
+      marks: { main: { position: '8+9' } },
+    });
+    expect(inWords(unitePins(newer, older, () => join))).toMatchObject({
+      marks: { main: { position: '8+9' } },
+    });
   });
 
   test('make one with the later position where nobody can compare them', () => {

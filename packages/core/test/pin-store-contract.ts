@@ -171,7 +171,7 @@ function describeSignedPins(open: StoreUnderTest['open']): void {
   let forget: () => void;
 
   beforeAll(() => {
-    forget = registerCluster({ name: cluster, readOnly: false, hasReached });
+    forget = registerCluster({ name: cluster, readOnly: false, join });
   });
   afterAll(() => forget());
 
@@ -194,7 +194,7 @@ function describeSignedPins(open: StoreUnderTest['open']): void {
           { forMs: 0, maxAgeMs: long },
           noon,
         );
-        const furthest = all.map(positionOf).reduce((a, b) => (hasReached(a, b) ? a : b));
+        const furthest = all.map(positionOf).reduce((a, b) => join(a, b));
         expect(pin).toMatchObject({ marks: new Map([[cluster, { position: furthest }]]) });
       }),
       { numRuns: 40 },
@@ -206,9 +206,10 @@ function positionOf({ timeline, lsn }: Place): string {
   return `${timeline}-${lsn}`;
 }
 
-function hasReached(replayed: string, wanted: string): boolean {
-  const [[timeline = 0n, lsn = 0n], [newer = 0n, later = 0n]] = [replayed, wanted].map((position) =>
+/** The least place that has everything up to both. */
+function join(a: string, b: string): string {
+  const [[timeline = 0n, lsn = 0n], [other = 0n, later = 0n]] = [a, b].map((position) =>
     position.split('-').map(BigInt),
   ) as [bigint[], bigint[]];
-  return timeline === newer ? lsn >= later : timeline > newer;
+  return `${timeline > other ? timeline : other}-${lsn > later ? lsn : later}`;
 }

@@ -10,6 +10,7 @@ export interface PolicyCase {
     readonly reason: Reason;
     readonly writes: boolean;
     readonly position?: string | undefined;
+    readonly pinned?: string | undefined;
   };
 }
 
@@ -59,6 +60,11 @@ export const policyCases: readonly PolicyCase[] = [
     name: 'a position concerns reads: a writing method still starts on the writer',
     given: { safe: false, pin: { position: 'P' } },
     expected: { role: 'primary', reason: 'method', writes: true, position: undefined },
+  },
+  {
+    name: "wherever statements go, the decision says what the client's pin names",
+    given: { safe: false, pin: 'primary', pinned: 'P' },
+    expected: { role: 'primary', reason: 'method', writes: true, pinned: 'P' },
   },
   {
     name: 'an own write is later than the position of any pin',

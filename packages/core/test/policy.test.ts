@@ -9,6 +9,7 @@ const nothing: PolicyInput = {
   header: undefined,
   override: undefined,
   pin: 'none',
+  pinned: undefined,
   wrote: false,
   safe: undefined,
   operation: undefined,
@@ -136,7 +137,7 @@ function* everyInput(): Generator<PolicyInput> {
             for (const safe of [undefined, false, true])
               for (const operation of safe === undefined ? [undefined] : operations)
                 for (const job of safe === undefined ? jobs : [undefined])
-                  yield { forced, header, override, pin, wrote, safe, operation, job };
+                  yield { ...nothing, forced, header, override, pin, wrote, safe, operation, job };
 }
 
 /** A job for which no pin counts. */

@@ -5,6 +5,7 @@ import { readPin } from '../src/pin-carriers.js';
 import { pinCookie } from '../src/pin-cookie.js';
 import type { PinMark } from '../src/pin-mark.js';
 import { encodePin } from '../src/pin-token.js';
+import type { JoinPositions } from '../src/position.js';
 import type { RequestFacts } from '../src/request-facts.js';
 import type { RoleRule } from '../src/role.js';
 import type { Scope } from '../src/scope.js';
@@ -28,6 +29,9 @@ export function signerWith(secrets: readonly string[]): Signer {
 export function configWith(options: ReplicationOptions = {}): ReplicationConfig {
   return defineReplication({ secret, now: () => noon, ...options });
 }
+
+/** How these tests' clusters join two positions, which are numbers. */
+export const further: JoinPositions = (a, b) => (Number(a) >= Number(b) ? a : b);
 
 export interface Given {
   readonly config?: ReplicationConfig;

@@ -189,6 +189,16 @@ describe('the pin of a request', () => {
     expect(scope.decide('main')).toMatchObject({ role: 'replica', reason: 'caught-up', position: 'P' });
   });
 
+  test('tells each statement what it names, whatever sends it where, of its cluster alone', () => {
+    const cookie = cookieHeader(aPin(noon, { main: { position: 'P' } }), config);
+    const post = aRequest({ config, facts: { method: 'POST', headers: { cookie } } });
+    expect(post.decide('main')).toMatchObject({ reason: 'method', writes: true, pinned: 'P' });
+    expect(post.decide('posts').pinned).toBeUndefined();
+    expect(withCookie(cookie).decide('main')).toMatchObject({ reason: 'pin', pinned: 'P' });
+    const forced = aRequest({ config, facts: { headers: { cookie } }, rule: { role: 'primary' } });
+    expect(forced.decide('main')).toMatchObject({ reason: 'forced', pinned: 'P' });
+  });
+
   test('gives way to a write of the request itself', () => {
     const scope = withCookie(cookieHeader(aPin(noon - 5_000, { main: { position: 'P' } }), config));
     scope.session.beginWrite(main);

@@ -5,7 +5,7 @@ import { exportPin, runWithPin } from '../src/pin-passing.js';
 import { MemoryPinStore } from '../src/pin-store.js';
 import { encodePin } from '../src/pin-token.js';
 import { currentScope, runInScope, type Scope } from '../src/scope.js';
-import { aPin, aRequest, configWith, noon } from './requests.js';
+import { aPin, aRequest, configWith, further, noon } from './requests.js';
 
 const maxAgeMs = 300_000;
 const graceMs = 5_000;
@@ -47,7 +47,7 @@ function clusterNamed(name: 'main' | 'posts'): Cluster {
     name,
     readOnly: false,
     currentPosition: async () => places[name],
-    hasReached: (replayed, wanted) => Number(replayed) >= Number(wanted),
+    join: further,
   };
 }
 

@@ -1,16 +1,16 @@
 import { describe, expect, test, vi } from 'vitest';
 import type { Cluster } from '../src/cluster-registry.js';
-import type { HasReached, Position } from '../src/position.js';
+import type { JoinPositions, Position } from '../src/position.js';
 import { WriteLog } from '../src/write-log.js';
-import { aPin, noon } from './requests.js';
+import { aPin, further, noon } from './requests.js';
 
 /** A cluster whose positions are given by the test. */
 function clusterAt(
   name: string,
   currentPosition: () => Promise<Position | undefined>,
-  hasReached: HasReached = (replayed, wanted) => Number(replayed) >= Number(wanted),
+  join: JoinPositions = further,
 ): Cluster {
-  return { name, readOnly: false, currentPosition, hasReached };
+  return { name, readOnly: false, currentPosition, join };
 }
 
 function write(log: WriteLog, cluster: Cluster): void {
@@ -84,6 +84,15 @@ describe('the mark of a cluster that was written to', () => {
     expect(log.marks(undefined).get('main')).toBe('clock');
   });
 
+  test('names the newest history that is known, where its own position is not', async () => {
+    const log = new WriteLog();
+    write(log, { ...clusterAt('main', async () => undefined), leastPosition: '3' });
+    await log.takePositions();
+    expect(log.marks(undefined).get('main')).toEqual({ position: '3', hold: 'unknown' });
+    const held = aPin(noon, { main: { position: '4' } });
+    expect(log.marks(held).get('main')).toEqual({ position: '4', hold: 'unknown' });
+  });
+
   test('is asked for anew after another write, and then names the later position', async () => {
     let position = 5;
     const log = new WriteLog();
@@ -130,8 +139,17 @@ describe('the position that came with the request', () => {
   test('gives way where the cluster is not sure, or does not compare', async () => {
     const currentPosition = async (): Promise<Position> => '5';
     expect(await markAfter({ name: 'main', readOnly: false, currentPosition })).toEqual({ position: '5' });
-    const unsure = clusterAt('main', currentPosition, () => false);
+    const unsure = clusterAt('main', currentPosition, () => undefined);
     expect(await markAfter(unsure)).toEqual({ position: '5' });
+  });
+
+  test('and the one that was taken make one that has reached both, where neither has reached the other', async () => {
+    const parted = clusterAt(
+      'main',
+      async () => '5',
+      (a, b) => [a, b].sort().join('+'),
+    );
+    expect(await markAfter(parted)).toEqual({ position: '5+7' });
   });
 
   test('does not stand in for one that could not be taken', async () => {

@@ -1,4 +1,5 @@
 import { ReplicationError } from '@node-replicated/core';
+import type { Position } from '@node-replicated/core/cluster';
 import type pg from 'pg';
 import type { PgNode } from './node.js';
 import type { PgCluster } from './pg-cluster.js';
@@ -35,11 +36,16 @@ export function checkoutReader(node: PgNode, hasBetter: () => boolean): Promise<
   });
 }
 
-/** Takes a connection to write with: of the primary, or of its successor if the primary does not take writes. */
-export function checkoutWriter(cluster: PgCluster, done: Done): void {
-  const { primary = cluster.presumed } = cluster;
-  if (primary !== undefined) takeWriter(cluster, primary, undefined, done);
-  else cluster.waitForPrimary().then((node) => takeWriter(cluster, node, undefined, done), done);
+/**
+ * Takes a connection to write with: of the primary, or of its successor if the primary does not take writes.
+ *
+ * @param pinned the position that the client's pin names: a primary that is older than that gets no write
+ */
+export function checkoutWriter(cluster: PgCluster, pinned: Position | undefined, done: Done): void {
+  const primary = cluster.primaryFor(pinned) ?? cluster.presumed;
+  const taking = { cluster, pinned, former: undefined };
+  if (primary !== undefined) takeWriter(taking, primary, done);
+  else cluster.waitForPrimary(pinned).then((node) => takeWriter(taking, node, done), done);
 }
 
 /**
@@ -50,20 +56,33 @@ export function checkoutWriter(cluster: PgCluster, done: Done): void {
  */
 export function checkoutWriterElsewhere(
   cluster: PgCluster,
+  pinned: Position | undefined,
   former: PgNode,
   error: unknown,
   done: Done,
 ): void {
   cluster
     .suspect(former, error)
-    .then(() => cluster.waitForPrimary())
-    .then((node) => (node === former ? done(error) : takeWriter(cluster, node, former, done)), done);
+    .then(() => cluster.waitForPrimary(pinned))
+    .then(
+      (node) => (node === former ? done(error) : takeWriter({ cluster, pinned, former }, node, done)),
+      done,
+    );
 }
 
-function takeWriter(cluster: PgCluster, node: PgNode, former: PgNode | undefined, done: Done): void {
+/** Who wants to write, and the node that did not take it. */
+interface Taking {
+  readonly cluster: PgCluster;
+  readonly pinned: Position | undefined;
+  readonly former: PgNode | undefined;
+}
+
+function takeWriter(taking: Taking, node: PgNode, done: Done): void {
+  const { cluster, pinned, former } = taking;
   node.takeWriter((refusal, client, release) => {
     if (client !== undefined && release !== undefined) {
-      if (cluster.confirm(node)) return done(undefined, { node, client, release });
+      if (cluster.confirm(node) && cluster.primaryFor(pinned) !== undefined)
+        return done(undefined, { node, client, release });
       // It has lost its role while this connection was waited for.
       release();
     }
@@ -72,8 +91,8 @@ function takeWriter(cluster: PgCluster, node: PgNode, former: PgNode | undefined
     if (isFinal || !isNotTaken(error)) return done(error);
     cluster
       .suspect(node, error)
-      .then(() => cluster.waitForPrimary())
-      .then((next) => takeWriter(cluster, next, node, done), done);
+      .then(() => cluster.waitForPrimary(pinned))
+      .then((next) => takeWriter({ cluster, pinned, former: node }, next, done), done);
   });
 }
 

@@ -61,9 +61,11 @@ export class LeaseWriter {
     job.resolve(result);
   }
 
-  /** A node that has lost its role gets no more statements. */
+  /** A node that has lost its role gets no more statements, nor one whose successor the client has met. */
   #isRefused(link: LeaseLink, job: LeaseJob): boolean {
-    if (link.node.isPrimary) return false;
+    const isLeftBehind = this.#cluster.isLeftBehind(job.decision.pinned);
+    if (link.node.isPrimary && !isLeftBehind) return false;
+    if (isLeftBehind) this.#cluster.seekPrimary();
     const error = link.node.notPrimary();
     link.abandon(error);
     job.reject(error);

@@ -1,4 +1,5 @@
 import type { Reason } from '@node-replicated/core/adapter';
+import type { Position } from '@node-replicated/core/cluster';
 import type pg from 'pg';
 import { type Checkout, checkoutReader, checkoutWriter } from './checkout.js';
 import { fallbackReason } from './fallback-reason.js';
@@ -195,7 +196,7 @@ export class Lease {
       if (cluster.settings.onWriteInReplicaScope === 'reject') throw writeInReplicaScope(request, call.text);
       cluster.events.publish('write-in-replica-scope', { cluster: cluster.name, request });
     }
-    const checkout = await this.#checkoutWriter();
+    const checkout = await this.#checkoutWriter(decision.pinned);
     await this.#unbind();
     await this.#writer.sendInTurn(this.#bind(checkout, 'writer'), job);
   }
@@ -233,9 +234,9 @@ export class Lease {
     }
   }
 
-  #checkoutWriter(): Promise<Checkout> {
+  #checkoutWriter(pinned: Position | undefined): Promise<Checkout> {
     return new Promise((resolve, reject) => {
-      checkoutWriter(this.#context.cluster, (error, checkout) =>
+      checkoutWriter(this.#context.cluster, pinned, (error, checkout) =>
         checkout === undefined ? reject(error) : resolve(checkout),
       );
     });

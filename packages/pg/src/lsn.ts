@@ -1,4 +1,4 @@
-import type { HasReached, Position } from '@node-replicated/core/cluster';
+import type { HasReached, JoinPositions, Position } from '@node-replicated/core/cluster';
 
 /** A point in a PostgreSQL primary's history. */
 export interface PgPosition {
@@ -72,13 +72,14 @@ export function atLsn(position: Position, lsn: bigint): Position | undefined {
 
 /** A number of so many digits is exact in a float. */
 const exactDigits = 10;
+const exactPower = 36n ** BigInt(exactDigits);
 
 function fromBase36(digits: string): bigint | undefined {
   if (!/^[0-9a-z]{1,13}$/.test(digits)) return undefined;
   const split = Math.max(digits.length - exactDigits, 0);
   const low = BigInt(Number.parseInt(digits.slice(split), 36));
   if (split === 0) return low;
-  const value = BigInt(Number.parseInt(digits.slice(0, split), 36)) * 36n ** BigInt(exactDigits) + low;
+  const value = BigInt(Number.parseInt(digits.slice(0, split), 36)) * exactPower + low;
   return value < 1n << 64n ? value : undefined;
 }
 
@@ -93,4 +94,21 @@ export const hasReached: HasReached = (replayed, wanted) => {
   return (
     have.systemIdentifier === need.systemIdentifier && have.timeline >= need.timeline && have.lsn >= need.lsn
   );
+};
+
+/**
+ * The least position that has everything up to both of two: of the newer timeline, and as far as either. Where a
+ * promotion has left behind what one of them names, that is further than need be, and never too little.
+ */
+export const joinPositions: JoinPositions = (a, b) => {
+  if (a === b) return a;
+  const one = parsePosition(a);
+  const other = parsePosition(b);
+  if (one === undefined || other === undefined) return undefined;
+  if (one.systemIdentifier !== other.systemIdentifier) return undefined;
+  return formatPosition({
+    systemIdentifier: one.systemIdentifier,
+    timeline: Math.max(one.timeline, other.timeline),
+    lsn: (one.lsn > other.lsn ? one : other).lsn,
+  });
 };

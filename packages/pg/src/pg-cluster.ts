@@ -12,14 +12,14 @@ import {
   ClusterWatcher,
   createBalancer,
   EventLog,
-  type HasReached,
+  type JoinPositions,
   type NodeDescription,
   type Position,
   SharedTask,
   type Topology,
 } from '@node-replicated/core/cluster';
 import type pg from 'pg';
-import { hasReached } from './lsn.js';
+import { formatPosition, hasReached, joinPositions } from './lsn.js';
 import { PgNode } from './node.js';
 import { NodeDiscovery } from './node-discovery.js';
 import { nodeFailure } from './node-failure.js';
@@ -29,6 +29,7 @@ import type { PoolEvents } from './pool-events.js';
 import { ReaderChoice } from './reader-choice.js';
 import { waitMsOf } from './stale-read.js';
 import { noStatements, type StatementCounts } from './statement-counts.js';
+import { isOfUnheardPromotion } from './unheard-promotion.js';
 import { realWorld, type World } from './world.js';
 
 /** The pause, in ms, between two looks for a primary on behalf of those who do not wait for it. */
@@ -38,7 +39,7 @@ const seekPauseMs = 1_000;
 export class PgCluster implements Cluster {
   readonly name: string;
   readonly settings: PoolSettings;
-  readonly hasReached: HasReached = hasReached;
+  readonly join: JoinPositions = joinPositions;
   readonly events: ClusterEvents = new ClusterEvents();
   /** How many statements have run, by their reasons. */
   readonly statements: StatementCounts = noStatements();
@@ -146,6 +147,21 @@ export class PgCluster implements Cluster {
   }
 
   /**
+   * Whether a client knows of a promotion that this process has not heard of. It is taken at its word for what it does
+   * itself; for everybody else the primary is whom this process sees.
+   *
+   * @param pinned the position that the client's pin names
+   */
+  isLeftBehind(pinned: Position | undefined): boolean {
+    return isOfUnheardPromotion(pinned, this.topology);
+  }
+
+  /** The primary for a client: none while {@link PgCluster.isLeftBehind} holds. */
+  primaryFor(pinned: Position | undefined): PgNode | undefined {
+    return this.isLeftBehind(pinned) ? undefined : this.#primary;
+  }
+
+  /**
    * The only node, as long as no probe of it was answered. There is no other to wait for, so it is asked for a
    * connection at once, and fails as `pg.Pool` does; each connection still proves that it leads to a primary.
    */
@@ -172,6 +188,13 @@ export class PgCluster implements Cluster {
     return this.#goneSince === undefined ? 0 : this.#world.clock.now() - this.#goneSince;
   }
 
+  /** The beginning of the newest timeline that was seen: whatever is written from now on is written on it, or later. */
+  get leastPosition(): Position | undefined {
+    const { systemIdentifier, timeline } = this.topology;
+    if (systemIdentifier === undefined || timeline === 0) return undefined;
+    return formatPosition({ systemIdentifier: BigInt(systemIdentifier), timeline, lsn: 0n });
+  }
+
   /** The primary's position, at or after every commit that has returned by now: asked once for all who wait. */
   currentPosition(): Promise<Position | undefined> {
     return this.#position.ask();
@@ -183,16 +206,18 @@ export class PgCluster implements Cluster {
   }
 
   /**
-   * The primary, waiting for one when there is none.
+   * The primary for a client, waiting for one when there is none.
    *
+   * @param pinned the position that the client's pin names
    * @throws ERR_NO_PRIMARY or ERR_SPLIT_BRAIN when there still is none after `failoverWaitMs`
    */
-  async waitForPrimary(): Promise<PgNode> {
-    if (this.#primary === undefined && this.#watcher.settled) this.#lookAround();
+  async waitForPrimary(pinned: Position | undefined): Promise<PgNode> {
+    const find = (): PgNode | undefined => this.primaryFor(pinned);
+    if (find() === undefined && this.#watcher.settled) this.#lookAround();
     const { waitMs, connectMs = Number.POSITIVE_INFINITY } = this.settings;
-    const primary = await this.#watcher.waitFor(() => this.#primary, waitMs, connectMs);
+    const primary = await this.#watcher.waitFor(find, waitMs, connectMs);
     if (primary !== undefined) return primary;
-    throw this.noPrimary();
+    throw this.noPrimary(pinned);
   }
 
   /** Probes all nodes, unless that has happened a moment ago: also one that is down, which is tried seldom. */
@@ -228,8 +253,9 @@ export class PgCluster implements Cluster {
     this.events.publish('dirty-release', { cluster: this.name, node: name });
   }
 
-  noPrimary(): ReplicationError {
-    const { splitBrain } = this.#watcher.topology;
+  /** @param pinned the position that the client's pin names */
+  noPrimary(pinned: Position | undefined): ReplicationError {
+    const { splitBrain, timeline } = this.topology;
     if (splitBrain.length > 0) {
       const names = splitBrain.map(({ node }) => node).join(' and ');
       return new ReplicationError(
@@ -237,18 +263,20 @@ export class PgCluster implements Cluster {
         `${names} both say that they are the primary of cluster '${this.name}': nothing is written until one of them is stopped.`,
       );
     }
-    return new ReplicationError(
-      'ERR_NO_PRIMARY',
-      `Cluster '${this.name}' has had no primary for ${this.settings.waitMs} ms: ${this.#reasons()}`,
-      { cause: this.#cause() },
-    );
+    const { name, settings } = this;
+    const what = this.isLeftBehind(pinned)
+      ? `This client has been served by a newer primary of cluster '${name}' than those of timeline ${timeline}, which was not found in ${settings.waitMs} ms`
+      : `Cluster '${name}' has had no primary for ${settings.waitMs} ms`;
+    const cause = this.#cause();
+    return new ReplicationError('ERR_NO_PRIMARY', `${what}: ${this.#reasons()}`, { cause });
   }
 
   /** The error of a read that no node could serve. */
   noReader(decision: Decision): ReplicationError {
     const primaryOnly =
-      decision.role === 'primary' || (requiresPosition(decision) && this.#replicas.length > 0);
-    if (primaryOnly) return this.noPrimary();
+      decision.role === 'primary' ||
+      (requiresPosition(decision) && (this.#replicas.length > 0 || this.isLeftBehind(decision.pinned)));
+    if (primaryOnly) return this.noPrimary(decision.pinned);
     return new ReplicationError(
       'ERR_NO_NODE',
       `No node of cluster '${this.name}' can serve: ${this.#reasons()}`,

@@ -9,6 +9,7 @@ import {
 import { hasReached, parsePosition } from './lsn.js';
 import { PgNode } from './node.js';
 import type { PoolSettings } from './options.js';
+import { isOfUnheardPromotion } from './unheard-promotion.js';
 
 /** What the choice of a reader looks at. */
 export interface ReaderSources {
@@ -61,7 +62,7 @@ export class ReaderChoice {
    * @returns undefined when there is none, or none that is known to be good enough
    */
   now(decision: Decision, session: Session | undefined, without?: Without): PgNode | undefined {
-    if (decision.role === 'primary') return this.#primary(without);
+    if (decision.role === 'primary') return this.#primary(decision, without);
     const kept = session?.replicaOf(this);
     const shown = decision.rule?.consistency === 'eventual' ? undefined : this.#shownTo(session);
     const free =
@@ -72,7 +73,7 @@ export class ReaderChoice {
     if (free && kept instanceof PgNode && kept.readable) return kept;
     const candidates = free ? this.#sources.replicas() : this.#candidates(decision, without);
     // What a node has shown to this request, no other is sure to have, except the primary.
-    if (shown !== undefined && !isAlone(kept, shown, candidates)) return this.#primary(without);
+    if (shown !== undefined && !isAlone(kept, shown, candidates)) return this.#primary(decision, without);
     const chosen = this.#choose(candidates, kept);
     if (chosen !== undefined) {
       session?.keepReplica(this, chosen);
@@ -80,7 +81,7 @@ export class ReaderChoice {
     }
     // Before every node has been looked at, a replica that is about to be found is worth the wait.
     if (!this.#sources.watcher.settled || this.#mayCatchUp(decision, without)) return undefined;
-    return this.#primary(without);
+    return this.#primary(decision, without);
   }
 
   /**
@@ -89,7 +90,7 @@ export class ReaderChoice {
    * @returns undefined when there is none just now
    */
   instead(decision: Decision, session: Session | undefined, failed: ReadonlySet<PgNode>): PgNode | undefined {
-    return this.now(decision, session, failed) ?? this.#primary(failed);
+    return this.now(decision, session, failed) ?? this.#primary(decision, failed);
   }
 
   /** Whether a read that waits for a reader of the primary had better choose anew. */
@@ -101,7 +102,7 @@ export class ReaderChoice {
   /** Whether a node whose reader a lease holds will do for another statement. */
   suits({ isPrimary, replayed, hasLeft }: PgNode, decision: Decision): boolean {
     if (hasLeft) return false;
-    if (isPrimary) return true;
+    if (isPrimary) return !this.#isLeftBehind(decision);
     if (decision.role === 'primary') return false;
     const { position } = decision;
     if (position === undefined || !requiresPosition(decision) || !this.#isOurs(position)) return true;
@@ -138,11 +139,13 @@ export class ReaderChoice {
       const found = await watcher.waitFor(() => this.now(decision, session, without), 0, connectMs);
       if (found !== undefined) return found;
     }
-    const found = (await this.#awaitCaughtUp(decision, session, without)) ?? this.#primary(without);
+    const found = (await this.#awaitCaughtUp(decision, session, without)) ?? this.#primary(decision, without);
     if (found !== undefined) return found;
     const ms = this.#sources.waitMs(decision);
-    if (ms > 0) this.#sources.lookAround();
-    const look = (): PgNode | undefined => this.now(decision, session, without) ?? this.#primary(without);
+    // Somebody knows more than this process: even who does not wait has it look.
+    if (ms > 0 || this.#isLeftBehind(decision)) this.#sources.lookAround();
+    const look = (): PgNode | undefined =>
+      this.now(decision, session, without) ?? this.#primary(decision, without);
     return watcher.waitFor(look, ms, deadline - clock.now());
   }
 
@@ -212,9 +215,16 @@ export class ReaderChoice {
     return candidates.length === 0 ? undefined : this.#sources.balance(candidates);
   }
 
-  #primary(without: Without): PgNode | undefined {
+  #primary(decision: Decision, without: Without): PgNode | undefined {
     const primary = this.#sources.primary();
-    return primary !== undefined && without?.has(primary) === true ? undefined : primary;
+    if (primary === undefined || without?.has(primary) === true) return undefined;
+    return this.#isLeftBehind(decision) ? undefined : primary;
+  }
+
+  /** Whether the read's client knows of a promotion that was not seen here, and has to see what it wrote. */
+  #isLeftBehind(decision: Decision): boolean {
+    if (decision.role === 'replica' && !requiresPosition(decision)) return false;
+    return isOfUnheardPromotion(decision.pinned, this.#sources.watcher.topology);
   }
 
   /** A position of another cluster's data says nothing here: its pin counted by time alone. */

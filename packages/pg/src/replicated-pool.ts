@@ -203,7 +203,7 @@ export class ReplicatedPool extends pg.Pool {
         const decision = scope?.decide(this.#cluster.name) ?? outsideDecision;
         if (!decision.writes)
           return resolve(toPoolClient(new LeasedClient(this.#context, scope, this.#onEnd)));
-        checkoutWriter(this.#cluster, (error, checkout) => {
+        checkoutWriter(this.#cluster, decision.pinned, (error, checkout) => {
           if (checkout === undefined) fail(error);
           else resolve(lendWriter(this.#context, checkout, scope, this.#onEnd));
         });

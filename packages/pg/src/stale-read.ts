@@ -11,7 +11,7 @@ interface StaleRead {
 }
 
 /**
- * Where the read of a pinned client goes when there is no primary and no replica that has replayed what the client
+ * Where the read of a pinned client goes when there is no primary for it and no replica that has replayed what the client
  * wrote: with `staleIfError` to the freshest replica.
  *
  * @param without nodes that have failed already
@@ -23,7 +23,8 @@ export function staleRead(
   session: Session | undefined,
   without: ReadonlySet<PgNode> | undefined,
 ): StaleRead | undefined {
-  if (!mayBeStale(cluster, decision) || !cluster.readOnly) return undefined;
+  if (!mayBeStale(cluster, decision)) return undefined;
+  if (!cluster.readOnly && !cluster.isLeftBehind(decision.pinned)) return undefined;
   const able = selectReplicas(
     cluster.replicas,
     { maxLagMs: decision.rule?.maxLagMs, mustReach: false, without },

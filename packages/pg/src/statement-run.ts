@@ -191,7 +191,9 @@ export class StatementRun {
     const { cluster } = this.#context;
     this.#session?.beginWrite(cluster, this.#scope?.durability === 'remote_apply');
     this.#counted = this.#session !== undefined;
-    checkoutWriter(cluster, (error, checkout) => this.#writeOn(checkout, reason, error, false));
+    checkoutWriter(cluster, this.#decision.pinned, (error, checkout) =>
+      this.#writeOn(checkout, reason, error, false),
+    );
   }
 
   #writeOn(checkout: Checkout | undefined, reason: Reason, refused: unknown, again: boolean): void {
@@ -232,19 +234,19 @@ export class StatementRun {
   #writeFailed(node: PgNode, reason: Reason, error: unknown, again: boolean): void {
     const failure = readFailure(error);
     if (failure === 'lost') return this.#failUnknown(node, error);
+    const { cluster } = this.#context;
+    const { pinned } = this.#decision;
     const { ownProtocol, text } = this.#call;
     if (failure === 'read-only' && !again && ownProtocol === undefined && !mayCommitPart(text)) {
-      checkoutWriterElsewhere(this.#context.cluster, node, error, (refused, checkout) =>
+      checkoutWriterElsewhere(cluster, pinned, node, error, (refused, checkout) =>
         this.#writeOn(checkout, reason, refused, true),
       );
       return;
     }
     // Its connection was gone before it was handed over.
     if (failure === 'unsent' && !again && ownProtocol === undefined) {
-      void this.#context.cluster.suspect(node, error);
-      checkoutWriter(this.#context.cluster, (refused, checkout) =>
-        this.#writeOn(checkout, reason, refused, true),
-      );
+      void cluster.suspect(node, error);
+      checkoutWriter(cluster, pinned, (refused, checkout) => this.#writeOn(checkout, reason, refused, true));
       return;
     }
     // Without an answer, as after `query_timeout`, it may yet happen: it stays under way for good.

@@ -5,6 +5,7 @@ import {
   endOfLastRecord,
   formatPosition,
   hasReached,
+  joinPositions,
   parseLsn,
   parsePosition,
 } from '../src/lsn.js';
@@ -140,6 +141,38 @@ describe('hasReached', () => {
       expect(hasReached(position(a), position(b))).toBe(a >= b);
       expect(hasReached(position(b), position(a))).toBe(b >= a);
     }
+  });
+});
+
+describe('two positions that are joined', () => {
+  it('make the further one, where one of them has reached the other', () => {
+    expect(joinPositions(position(5n), position(9n))).toBe(position(9n));
+    expect(joinPositions(position(9n, 2), position(5n, 1))).toBe(position(9n, 2));
+    expect(joinPositions(position(9n), position(9n))).toBe(position(9n));
+  });
+
+  it('make one that both have to reach, where a promotion has parted their histories', () => {
+    expect(joinPositions(position(9n, 1), position(5n, 2))).toBe(position(9n, 2));
+    expect(joinPositions(position(5n, 2), position(9n, 1))).toBe(position(9n, 2));
+  });
+
+  it('make one that is reached by those, and only by those, who have reached both', () => {
+    const some = numbers(3n);
+    const any = (): string => {
+      const value = some.next().value as bigint;
+      return position((value >> 40n) & 7n, Number((value >> 50n) & 3n) + 1);
+    };
+    for (let i = 0; i < 2_000; i++) {
+      const [a, b, node] = [any(), any(), any()];
+      const both = joinPositions(a, b) ?? '';
+      expect(hasReached(node, both)).toBe(hasReached(node, a) && hasReached(node, b));
+    }
+  });
+
+  it('are nothing of two systems, or where one is no position', () => {
+    expect(joinPositions(position(5n, 1, 7n), position(5n, 1, 8n))).toBeUndefined();
+    expect(joinPositions('nonsense', position(5n))).toBeUndefined();
+    expect(joinPositions(position(5n), 'nonsense')).toBeUndefined();
   });
 });
 

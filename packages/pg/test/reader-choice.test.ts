@@ -8,16 +8,17 @@ import { ReaderChoice } from '../src/reader-choice.js';
 import { realWorld } from '../src/world.js';
 
 const settings = resolvePoolOptions({ primary: 'postgresql://127.0.0.1:1/app' });
-const at = (lsn: bigint): string => formatPosition({ systemIdentifier: 7n, timeline: 1, lsn });
+const at = (lsn: bigint, timeline = 1): string => formatPosition({ systemIdentifier: 7n, timeline, lsn });
 const pinned: Decision = {
   role: 'replica',
   reason: 'caught-up',
   writes: false,
   rule: undefined,
   position: at(10n),
+  pinned: at(10n),
 };
 const onPrimary: Decision = { ...pinned, role: 'primary', reason: 'method', position: undefined };
-const anywhere: Decision = { ...pinned, reason: 'method', position: undefined };
+const anywhere: Decision = { ...pinned, reason: 'method', position: undefined, pinned: undefined };
 
 describe('a node whose connection was waited for', () => {
   test('holds as the primary while it is the primary', () => {
@@ -49,8 +50,49 @@ describe('a node whose connection was waited for', () => {
   });
 });
 
-/** A replica that may be read from, of a cluster whose system was seen. */
-function chosen(): { readonly readers: ReaderChoice; readonly node: PgNode } {
+describe('a primary of an older timeline than the client has met', () => {
+  const promoted = at(5n, 2);
+  const strong: Decision = { ...onPrimary, pinned: promoted };
+  const caughtUp: Decision = { ...pinned, position: promoted, pinned: promoted };
+  const forced: Decision = { ...caughtUp, reason: 'forced' };
+
+  test.each([
+    ['of the primary', strong],
+    ['that has to see what the client wrote', caughtUp],
+  ])('serves no read %s', (_, decision) => {
+    const { readers, node } = chosen('primary');
+    expect(readers.now(decision, undefined)).toBeUndefined();
+    expect(readers.instead(decision, undefined, new Set())).toBeUndefined();
+    expect(readers.suits(node, decision)).toBe(false);
+  });
+
+  test('has the nodes looked at by a read that does not wait', async () => {
+    const { readers, looks } = chosen('primary');
+    expect(await readers.find(strong, undefined)).toBeUndefined();
+    expect(looks).toHaveLength(1);
+  });
+
+  test('serves a read for which the position is a preference', () => {
+    const { readers, node } = chosen('primary');
+    expect(readers.now(forced, undefined)).toBe(node);
+    expect(readers.suits(node, forced)).toBe(true);
+  });
+
+  test('serves everybody else', () => {
+    const { readers, node } = chosen('primary');
+    for (const decision of [onPrimary, { ...onPrimary, pinned: at(5n) }, pinned]) {
+      expect(readers.now(decision, undefined)).toBe(node);
+    }
+  });
+});
+
+/** The only node of a cluster whose system was seen: a replica that may be read from, or the primary. */
+function chosen(role: 'primary' | 'replica' = 'replica'): {
+  readonly readers: ReaderChoice;
+  readonly node: PgNode;
+  /** One for each time that somebody wanted all nodes looked at. */
+  readonly looks: readonly unknown[];
+} {
   const watcher = new ClusterWatcher({
     ...settings,
     cluster: 'main',
@@ -59,7 +101,10 @@ function chosen(): { readonly readers: ReaderChoice; readonly node: PgNode } {
     clock: systemClock,
     onTopology: () => undefined,
   });
-  Object.defineProperty(watcher, 'topology', { value: { systemIdentifier: '7', splitBrain: [] } });
+  Object.defineProperty(watcher, 'topology', {
+    value: { systemIdentifier: '7', timeline: 1, splitBrain: [] },
+  });
+  Object.defineProperty(watcher, 'settled', { value: true });
   const node = new PgNode(
     { name: 'replica', weight: 1, zone: undefined, config: {}, address: undefined },
     settings,
@@ -74,16 +119,18 @@ function chosen(): { readonly readers: ReaderChoice; readonly node: PgNode } {
       world: realWorld,
     },
   );
-  node.setReadable(true, 0);
+  node.setReadable(role === 'replica', 0);
+  node.isPrimary = role === 'primary';
+  const looks: unknown[] = [];
   const readers = new ReaderChoice({
     watcher,
     balance: ([first]) => first as never,
     clock: systemClock,
     settings,
-    replicas: () => [node],
-    primary: () => undefined,
+    replicas: () => (role === 'replica' ? [node] : []),
+    primary: () => (role === 'primary' ? node : undefined),
     waitMs: () => 0,
-    lookAround: () => undefined,
+    lookAround: () => void looks.push(undefined),
   });
-  return { readers, node };
+  return { readers, node, looks };
 }

@@ -3,7 +3,7 @@
 export { ClusterEvents, type CountedEventName } from '../cluster-events.js';
 export { EventLog, type Logger } from '../event-log.js';
 export { type ClusterEventName, isClusterEvent } from '../events.js';
-export type { HasReached, Position } from '../position.js';
+export type { HasReached, JoinPositions, Position } from '../position.js';
 export type { Balanced, Balancer } from './balancer/balanced.js';
 export { type BalancerName, createBalancer } from './balancer/balancer.js';
 export { Bulkhead, type BulkheadLimits } from './bulkhead.js';

@@ -39,20 +39,26 @@ export function knownOf(held: Cookies, web: WebSide, now: number): Lineage | und
 }
 
 function knownOfOne(facts: TokenFacts, { maxAgeMs, lineages }: WebSide, now: number): Lineage {
-  const { bits, at, mark } = lineages.get(facts.token) ?? facts;
+  const { bits, at, mark, history } = lineages.get(facts.token) ?? facts;
   // Where nobody knows a position, what was written counts from then on, and not from when somebody read.
   const counts = ageOf(facts.at > 0 ? facts.at : facts.movedAt, now) < maxAgeMs;
   return {
     bits: counts ? facts.bits | bits : 0,
     at: Math.max(facts.at, at),
     mark: longest(facts.mark, mark),
+    history: Math.max(facts.history, history),
   };
 }
 
 /** What two say together. */
 export function joined(a: Lineage | undefined, b: Lineage): Lineage {
   if (a === undefined) return b;
-  return { bits: a.bits | b.bits, at: Math.max(a.at, b.at), mark: longest(a.mark, b.mark) };
+  return {
+    bits: a.bits | b.bits,
+    at: Math.max(a.at, b.at),
+    mark: longest(a.mark, b.mark),
+    history: Math.max(a.history, b.history),
+  };
 }
 
 /** Of two marks the one that holds the longer. */

@@ -10,6 +10,7 @@ export type Promised =
   | 'a token is at most 200 bytes long'
   | 'a cookie that nobody signed changes nothing'
   | 'a write goes to the proven primary of the newest timeline alone'
+  | 'nothing is written to a primary that the pin of its client has left behind'
   | 'a write is carried out once at most'
   | 'an error that is no doubt means that nothing was written'
   | 'a lower timeline is never returned to'
@@ -25,7 +26,18 @@ export interface Violation {
   readonly how: string;
 }
 
-/** Collects what a schedule broke, and tells its story where somebody wants to hear it. */
+/**
+ * Collects what a schedule broke, and tells its story where somebody wants to hear it.
+ *
+ * What a client may not miss are the writes that its pins stand for, as far as the history that counts has them: that
+ * of the primary that was promoted last. A promotion with what only the former primary had takes writes away, and
+ * what was written elsewhere after it was never there.
+ *
+ * A read that misses one of them is excused in one case alone: a server has answered whose history was begun without
+ * a promotion, as one is that somebody starts as a second primary by hand. It has the number of another history, so
+ * neither the server, nor a process that sees only this one, nor any pin can tell the two apart. Everything else can
+ * be told: a server says its timeline, and so does each pin, even that of a write whose position could not be had.
+ */
 export class Judge {
   readonly violations: Violation[] = [];
   readonly #tell: ((line: string) => void) | undefined;

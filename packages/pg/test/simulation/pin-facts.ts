@@ -20,12 +20,14 @@ export interface TokenFacts {
   readonly system: string | undefined;
   readonly timeline: number;
   readonly lsn: bigint;
+  /** Of the cluster's own histories the one that it names; 0: none. */
+  readonly history: number;
 }
 
 const shape = /^1\.([0-9a-z]+)(?:-([0-9a-z]+))?\.main:([+!]?)([0-9a-z]+-[0-9a-z]+-[0-9a-z]+)?\./;
 
 /** Reads what a token says of the cluster. The format is stated here once more, apart from the code that makes it. */
-export function readToken(token: string): Omit<TokenFacts, 'token' | 'cookie' | 'bits'> {
+export function readToken(token: string): Omit<TokenFacts, 'token' | 'cookie' | 'bits' | 'history'> {
   const match = shape.exec(token);
   if (match === null) throw new Error(`A token of another form was made: ${token}`);
   const [, wrote = '', moved = wrote, sign, position] = match;
@@ -46,9 +48,11 @@ function fromBase36(digits: string): bigint {
   return [...digits].reduce((sum, digit) => sum * 36n + BigInt(Number.parseInt(digit, 36)), 0n);
 }
 
-/** Whether one token's position is before another's. Those of two clusters cannot be compared. */
+/**
+ * Whether one token's position has not everything up to another's: its timeline is older, or it does not reach as far.
+ * Those of two clusters cannot be compared.
+ */
 export function isBefore(next: TokenFacts, previous: TokenFacts): boolean {
   if (next.system !== previous.system && previous.system !== undefined) return next.system === undefined;
-  if (next.timeline !== previous.timeline) return next.timeline < previous.timeline;
-  return next.lsn < previous.lsn;
+  return next.timeline < previous.timeline || next.lsn < previous.lsn;
 }

@@ -4,8 +4,10 @@ import type { NodeDescription } from '@node-replicated/core/cluster';
 import { Lease } from '../../src/lease.js';
 import { readCall } from '../../src/statement-call.js';
 import { StatementRun } from '../../src/statement-run.js';
+import { type Row, rowOf } from './answer-row.js';
 import { ageOf, believed, joined, knownOf } from './browser.js';
-import { forgeries } from './forgeries.js';
+import { tryForgeries } from './forgeries.js';
+import { holdMs, judgeHold } from './judge-hold.js';
 import { type Cookies, cookieNames, isBefore, readToken, type TokenFacts } from './pin-facts.js';
 import { ownSystem } from './sim-database.js';
 import { hiddenWriteText, readText, writeText } from './sim-protocol.js';
@@ -51,7 +53,6 @@ export class Request {
   readonly #held: Cookies;
   readonly #known: Lineage | undefined;
   readonly #openedAt: number;
-  readonly #wasBehind: boolean;
   readonly #scope: Scope;
   /** What it may not miss: acknowledged writes that were there when it came. */
   #required: number;
@@ -72,7 +73,6 @@ export class Request {
     this.#openedAt = this.#web.config.now();
     this.#held = believed(carried, this.#web, this.#openedAt);
     this.#known = knownOf(this.#held, this.#web, this.#openedAt);
-    this.#wasBehind = process.mayBeBehind;
     this.#required = plan.rule === undefined ? (this.#known?.bits ?? 0) & world.database.kept : 0;
     this.#scope = this.#open(headerOf(carried));
     world.judge.note(
@@ -81,9 +81,21 @@ export class Request {
   }
 
   async run(): Promise<Reply> {
-    if (this.#plan.forged) this.#tryForgeries();
+    if (this.#plan.forged) {
+      const genuine = { header: headerOf(this.#carried), token: this.#carried.at(-1)?.token };
+      tryForgeries(this.#world, genuine, (cookie) => this.#decision(cookie));
+    }
     const held = this.#scope.decide('main').role === 'primary';
-    this.#judgeHold();
+    if (this.#plan.method === 'GET' && this.#plan.rule === undefined) {
+      const age = ageOf(this.#known?.at ?? 0, this.#openedAt);
+      judgeHold(
+        this.#world.judge,
+        this.#plan.name,
+        this.#scope.decide('main'),
+        holdMs(this.#known, this.#web),
+        age,
+      );
+    }
     for (const step of this.#plan.steps) {
       if (step.kind === 'read') await this.#read();
       else if (step.kind === 'left-write') void this.#write(step.id, writeText(step.id), true);
@@ -144,12 +156,14 @@ export class Request {
     const since = time.now();
     const required = this.#required;
     try {
-      const { visible = 0, server = '' } = await (this.#plan.leased
-        ? this.#runLeased(readText)
-        : this.#run(readText));
+      const {
+        visible = 0,
+        server = '',
+        rival = false,
+      } = await (this.#plan.leased ? this.#runLeased(readText) : this.#run(readText));
       this.#seen |= visible & database.kept;
       this.#reads.push(`${server}: ${this.#scope.session.uses.at(-1)?.reason}`);
-      const missed = this.#mayBeBehind ? 0 : required & database.kept & ~visible;
+      const missed = rival ? 0 : required & database.kept & ~visible;
       judge.note(
         () =>
           `${name} reads ${bits(visible)} on ${server} (${decision.reason}), and may not miss ${bits(required)}`,
@@ -168,21 +182,19 @@ export class Request {
         // What has to be on the primary is not sent again to one that was taken for dead under it: it may be the cause.
         return decision.role === 'replica' || !this.#process.hasLost(node, since);
       });
-      if (able.length > 0) {
+      // It is tried once on each node, and once more: who fails so often may be the cause.
+      const isSpent = this.#process.lossesSince(since) > database.servers.length;
+      if (able.length > 0 && !isSpent) {
         const how = `${name} failed, though ${able} could serve: ${error instanceof Error ? error.message : error}`;
         judge.report('a read does not fail while a node that may serve it is known to be up', how);
       }
     }
   }
 
-  /** Whether it may have been served by a former primary that nobody stopped. */
-  get #mayBeBehind(): boolean {
-    return this.#wasBehind || this.#process.mayBeBehind;
-  }
-
   /** The nodes that may serve a read, and are known to be up. */
   #ableToServe(anyReplica: boolean): readonly string[] {
-    const { primary, replicas } = this.#process.cluster.topology;
+    const { primary, replicas, timeline } = this.#process.cluster.topology;
+    if ((this.#known?.history ?? 0) > timeline) return [];
     const nodes = anyReplica ? [primary, ...replicas] : [primary];
     const now = this.#world.time.now();
     // One that was looked at a moment ago may have come up only then.
@@ -196,8 +208,14 @@ export class Request {
     const bit = 1 << id;
     if (left) this.#begun |= bit;
     try {
-      await this.#run(text);
+      const { server, history = 0 } = await this.#run(text);
       this.#written |= bit;
+      const { history: named = 0, bits: known = 0 } = this.#known ?? {};
+      const met = Math.max(named, database.historyOf(known));
+      if (history < met) {
+        const how = `${this.#plan.name} wrote ${id} on ${server}, of history ${history}, and has met ${met}`;
+        judge.report('nothing is written to a primary that the pin of its client has left behind', how);
+      }
       if (this.#plan.rule?.consistency !== 'eventual') this.#required |= bit;
       judge.note(() => `${this.#plan.name} has written ${id}`);
     } catch (error) {
@@ -236,16 +254,17 @@ export class Request {
     const seen = this.#web.config.monotonicReads ? this.#seen : 0;
     const { lineages } = this.#web;
     const lines = this.#held.map((held) => lineages.get(held.token)).filter((line) => line !== undefined);
-    const lineage = lines[0] ?? { bits: 0, at: 0, mark: 'seen' };
+    const lineage = lines[0] ?? { bits: 0, at: 0, mark: 'seen', history: 0 };
     for (const line of lines) Object.assign(lineage, joined(lineage, line));
     const facts: TokenFacts = {
       ...said,
+      history: foreign ? 0 : said.timeline,
       token,
       cookie: name,
       bits: foreign ? 0 : (this.#known?.bits ?? 0) | lineage.bits | wrote | seen,
     };
     for (const held of this.#held) {
-      if (this.#mayBeBehind || !isBefore(facts, held)) continue;
+      if (!isBefore(facts, held)) continue;
       judge.report(
         'a pin never moves back',
         `${visit}: ${facts.timeline}/${facts.lsn} after ${held.timeline}/${held.lsn}`,
@@ -263,44 +282,6 @@ export class Request {
     return facts;
   }
 
-  /** The GET that follows a POST reads on the primary for the pin's time; and not for longer. */
-  #judgeHold(): void {
-    const { method, rule, name } = this.#plan;
-    if (method !== 'GET' || rule !== undefined) return;
-    const { role, reason } = this.#scope.decide('main');
-    const { forMs, maxAgeMs } = this.#web;
-    const known = this.#known;
-    const holdMs = known === undefined ? 0 : { unknown: maxAgeMs, position: forMs, seen: 0 }[known.mark];
-    const age = ageOf(known?.at ?? 0, this.#openedAt);
-    const held = age < holdMs;
-    if (held && role !== 'primary') {
-      this.#world.judge.report(
-        'a pin holds for its time, and no longer',
-        `${name} reads on a replica after ${age} ms`,
-      );
-    }
-    if (!held && reason === 'pin') {
-      this.#world.judge.report(
-        'a pin holds for its time, and no longer',
-        `${name} is held after ${age} of ${holdMs} ms`,
-      );
-    }
-  }
-
-  #tryForgeries(): void {
-    const { judge, random } = this.#world;
-    const genuine = headerOf(this.#carried);
-    const usual = [this.#decision(undefined), this.#decision(genuine)];
-    for (const forged of forgeries(this.#carried.at(-1)?.token, random)) {
-      const made = `${random.pick(cookieNames)}=${forged}`;
-      const beside = genuine === undefined ? made : `${made}; ${genuine}`;
-      const now = [this.#decision(made), this.#decision(beside)];
-      if (now[0] !== usual[0] || now[1] !== usual[1]) {
-        judge.report('a cookie that nobody signed changes nothing', `${made}: ${now} instead of ${usual}`);
-      }
-    }
-  }
-
   #decision(cookie: string | undefined): string {
     return JSON.stringify(this.#open(cookie).decide('main'));
   }
@@ -316,16 +297,6 @@ function headerOf(cookies: Cookies): string | undefined {
 
 /** How a position names the cluster. */
 const systemText = BigInt(ownSystem).toString(36);
-
-interface Row {
-  readonly visible?: number;
-  readonly server?: string;
-}
-
-function rowOf(result: unknown): Row {
-  if (typeof result !== 'object' || result === null || !('rows' in result)) return {};
-  return Array.isArray(result.rows) ? result.rows[0] : {};
-}
 
 function bits(set: number): string {
   const names = [];

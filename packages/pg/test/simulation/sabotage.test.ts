@@ -1,6 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
-import type { Promised } from './judge.js';
-import type { Fault } from './settings.js';
+import { type Sabotage, sabotages } from './sabotages.js';
 import { simulate } from './simulate.js';
 
 /**
@@ -15,6 +14,11 @@ vi.mock('../../src/lsn.js', async (original) => {
     ...actual,
     endOfLastRecord: (next: bigint, fileBytes: bigint, pageBytes: bigint) =>
       broken.what === 'page headers' ? next : actual.endOfLastRecord(next, fileBytes, pageBytes),
+    joinPositions: (a: string, b: string) => {
+      if (broken.what !== 'parted histories') return actual.joinPositions(a, b);
+      if (actual.hasReached(a, b)) return a;
+      return actual.hasReached(b, a) ? b : undefined;
+    },
     hasReached: (replayed: string, wanted: string) => {
       const [have, need] = [actual.parsePosition(replayed), actual.parsePosition(wanted)];
       if (have === undefined || need === undefined) return false;
@@ -25,6 +29,25 @@ vi.mock('../../src/lsn.js', async (original) => {
           return have.lsn >= need.lsn;
         default:
           return actual.hasReached(replayed, wanted);
+      }
+    },
+  };
+});
+
+vi.mock('../../src/unheard-promotion.js', async (original) => {
+  const actual = await original<typeof import('../../src/unheard-promotion.js')>();
+  return {
+    isOfUnheardPromotion: (...given: Parameters<typeof actual.isOfUnheardPromotion>) =>
+      broken.what !== 'unheard promotions' && actual.isOfUnheardPromotion(...given),
+  };
+});
+
+vi.mock('../../src/pg-cluster.js', async (original) => {
+  const actual = await original<typeof import('../../src/pg-cluster.js')>();
+  return {
+    PgCluster: class extends actual.PgCluster {
+      override get leastPosition() {
+        return broken.what === 'nameless pins' ? undefined : super.leastPosition;
       }
     },
   };
@@ -125,8 +148,8 @@ vi.mock('../../../core/dist/pin-mark.js', async (original) => {
   const actual = await original<typeof import('../../../core/src/pin-mark.js')>();
   return {
     ...actual,
-    atLeast: (...[mark, held, hasReached]: Parameters<typeof actual.atLeast>) =>
-      broken.what === 'pins move back' ? mark : actual.atLeast(mark, held, hasReached),
+    atLeast: (...[mark, held, join]: Parameters<typeof actual.atLeast>) =>
+      broken.what === 'pins move back' ? mark : actual.atLeast(mark, held, join),
     joined: (...[held, mark]: Parameters<typeof actual.joined>) =>
       broken.what === 'late writes' ? mark : actual.joined(held, mark),
     holdMs: (...[mark, times]: Parameters<typeof actual.holdMs>) =>
@@ -175,89 +198,11 @@ vi.mock('../../../core/dist/signer.js', async (original) => {
   };
 });
 
-const seen: Promised = 'a client sees what it wrote, and with monotonic reads what it has seen';
-const kept: Promised = "an answer to a read takes no write's pin away";
-const held: Promised = 'a pin holds for its time, and no longer';
-
-interface Sabotage {
-  readonly what: string;
-  readonly how: string;
-  readonly breaks: Promised;
-  /** What has to go wrong for it to be seen; undefined: anything. */
-  readonly faults?: readonly Fault[];
-}
-
-const sabotages: readonly Sabotage[] = [
-  { what: 'text', how: 'positions are compared as text', breaks: seen },
-  {
-    what: 'timelines',
-    how: 'the timelines of positions are ignored',
-    breaks: seen,
-    faults: ['failover', 'lag'],
-  },
-  { what: 'early position', how: 'a position that was taken before the commit is used', breaks: seen },
-  { what: 'any replica', how: 'a replica that has not caught up is better than none', breaks: seen },
-  {
-    what: 'late writes',
-    how: 'a known position hides a write that is still under way',
-    breaks: held,
-    faults: ['slow', 'lag'],
-  },
-  {
-    what: 'unknown as known',
-    how: 'a write of unknown position holds no longer than others',
-    breaks: held,
-    faults: ['slow', 'clock'],
-  },
-  { what: 'future times', how: 'times in the future are believed', breaks: held },
-  { what: 'overtaken tabs', how: 'tokens that a process made for other tabs are forgotten', breaks: seen },
-  {
-    what: 'chosen once',
-    how: 'a replica that restarts while a read waits for it is kept',
-    breaks: seen,
-    faults: ['foreign', 'slow'],
-  },
-  { what: 'one cookie', how: 'what was only read has no cookie of its own', breaks: kept },
-  { what: 'pins move back', how: 'the position that comes last is kept', breaks: 'a pin never moves back' },
-  {
-    what: 'unsigned cookies',
-    how: 'signatures are not looked at',
-    breaks: 'a cookie that nobody signed changes nothing',
-  },
-  {
-    what: 'back to a lower timeline',
-    how: 'the highest timeline is forgotten',
-    breaks: 'a lower timeline is never returned to',
-  },
-  { what: 'split brain', how: 'of two primaries the first is taken', breaks: 'a split brain has no primary' },
-  {
-    what: 'states',
-    how: 'a node that is down comes up at once',
-    breaks: 'a node changes its state by legal moves alone',
-  },
-  {
-    what: 'sent again',
-    how: 'a write whose connection was lost is sent again',
-    faults: ['failover', 'cut', 'slow'],
-    breaks: 'a write is carried out once at most',
-  },
-  {
-    what: 'no second try',
-    how: 'a read that fails on a node is not tried elsewhere',
-    breaks: 'a read does not fail while a node that may serve it is known to be up',
-  },
-  {
-    what: 'page headers',
-    how: 'the header of a page that is still to come counts as written',
-    breaks: 'once all is well, replicas serve again',
-  },
-];
-
 const mostSchedules = 10_000;
 
 /** The first seed whose schedule breaks a promise. */
-async function firstThatBreaks({ breaks, faults }: Sabotage): Promise<number | undefined> {
-  for (let seed = 1; seed <= mostSchedules; seed += 1) {
+async function firstThatBreaks({ breaks, faults, from = 1 }: Sabotage): Promise<number | undefined> {
+  for (let seed = from; seed < from + mostSchedules; seed += 1) {
     const { violations } = await simulate(seed, faults === undefined ? {} : { faults });
     if (violations.some(({ promised }) => promised === breaks)) return seed;
   }

@@ -48,6 +48,8 @@ export interface ScheduleSettings {
     readonly failoverWaitMs: number;
     readonly balance: 'least-busy' | 'round-robin' | 'random';
   };
+  /** Whether the last process looks at its nodes seldom, and hears of a promotion late. */
+  readonly hearsLate: boolean;
   /** Each schedule has faults of a few kinds, so that there are quiet ones, and ones with many of a kind. */
   readonly faults: readonly Fault[];
   readonly durationMs: number;
@@ -56,7 +58,8 @@ export interface ScheduleSettings {
   readonly toTheEnd: boolean;
 }
 
-export function drawSettings(random: SeededRandom): ScheduleSettings {
+/** @param rare draws what was thought of later, so that the schedules of earlier seeds stay what they are */
+export function drawSettings(random: SeededRandom, rare: SeededRandom): ScheduleSettings {
   return {
     servers: random.pick([2, 2, 3, 3, 4]),
     processes: random.pick([1, 1, 1, 2]),
@@ -79,6 +82,7 @@ export function drawSettings(random: SeededRandom): ScheduleSettings {
     durationMs: random.whole(300, 1_200),
     events: random.whole(5, 15),
     toTheEnd: random.chance(0.2),
+    hearsLate: rare.chance(0.25),
   };
 }
 

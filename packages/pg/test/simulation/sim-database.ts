@@ -27,8 +27,6 @@ export class SimDatabase {
   timeline = 1;
   /** Whether there ever were records that the history that counts does not have: pins may be ahead of it. */
   diverged = false;
-  /** Whether there ever was a primary besides the one that counts: nobody stopped it, or somebody started it. */
-  unfenced = false;
   /** Since when nothing goes wrong any more. */
   calmSince: number | undefined;
   readonly #time: VirtualTime;
@@ -38,7 +36,7 @@ export class SimDatabase {
     this.#time = time;
     this.#random = random;
     this.synchronous = synchronous;
-    this.branch = { timeline: 1, records: [{ bit: 0, end: start }] };
+    this.branch = { timeline: 1, records: [{ bit: 0, end: start, timeline: 1 }], rival: false };
     const names = ['a', 'b', 'c', 'd'].slice(0, servers);
     this.servers = names.map((name, index) => new SimServer(name, ownSystem, this.branch, index > 0));
     const [primary] = this.servers;
@@ -54,15 +52,6 @@ export class SimDatabase {
   get position(): Position {
     const lsn = this.branch.records.at(-1)?.end ?? 0n;
     return formatPosition({ systemIdentifier: BigInt(ownSystem), timeline: this.branch.timeline, lsn });
-  }
-
-  /** Whether a second primary of the newest timeline is up: then there is no one history. */
-  get split(): boolean {
-    const { timeline } = this.branch;
-    return this.servers.some(
-      ({ up, standby, system, branch }) =>
-        up && !standby && system === ownSystem && branch !== this.branch && branch.timeline === timeline,
-    );
   }
 
   isForeign(server: SimServer): boolean {
@@ -82,7 +71,7 @@ export class SimDatabase {
     const next = last + BigInt(this.#random.whole(64, 4_000));
     // Now and then a record ends exactly where a page does.
     const end = this.#random.chance(0.15) ? (next / pageBytes + 1n) * pageBytes : next;
-    branch.records.push({ bit, end });
+    branch.records.push({ bit, end, timeline: branch.timeline });
     server.received = branch.records.length;
     server.replayed = branch.records.length;
     if (this.synchronous) server.waiting.push({ count: branch.records.length, done });
@@ -125,6 +114,7 @@ export class SimDatabase {
   stop(server: SimServer): void {
     if (!server.up) return;
     server.up = false;
+    server.stops.push(this.#time.now());
     server.life += 1;
     server.waiting = [];
     for (const connection of [...server.connections]) connection.lose();
@@ -137,7 +127,6 @@ export class SimDatabase {
     server.up = true;
     server.upSince = this.#time.now();
     server.life += 1;
-    this.#lookForOthers();
     if (server.standby) {
       server.replayed = this.#random.whole(Math.max(1, server.replayed - 3), server.replayed);
       this.ship(server);
@@ -164,20 +153,13 @@ export class SimDatabase {
     this.timeline += 1;
     const records = server.branch.records.slice(0, server.received);
     this.diverged ||= records.length < this.branch.records.length;
-    server.branch = { timeline: this.timeline, records };
+    server.branch = { timeline: this.timeline, records, rival: false };
     server.replayed = server.received;
     server.life += 1;
     server.standby = false;
     server.follows = undefined;
     server.paused = false;
     this.branch = server.branch;
-    this.#lookForOthers();
-  }
-
-  #lookForOthers(): void {
-    this.unfenced ||= this.servers.some(
-      ({ up, standby, branch }) => up && !standby && branch !== this.branch,
-    );
   }
 
   /** A standby that has nothing but what a primary has goes on from there. */
@@ -203,7 +185,7 @@ export class SimDatabase {
 
   /** Puts the data of another cluster in a server's place. */
   replaceData(server: SimServer): void {
-    const branch = { timeline: 9, records: [{ bit: 0, end: (1n << 60n) + 1n }] };
+    const branch = { timeline: 9, records: [{ bit: 0, end: (1n << 60n) + 1n, timeline: 9 }], rival: false };
     this.#replace(server, branch, otherSystem, undefined);
   }
 
@@ -222,22 +204,26 @@ export class SimDatabase {
   /** Starts a server alone as a primary of the timeline that it is on: nobody has told it of any other. */
   startAlone(server: SimServer): void {
     this.stop(server);
-    const second = server.branch === this.branch && this.primary !== server;
     server.standby = false;
     server.follows = undefined;
-    if (second) {
-      this.diverged = true;
-      server.branch = {
-        timeline: server.branch.timeline,
-        records: server.branch.records.slice(0, server.received),
-      };
-    }
+    this.diverged = true;
+    const { timeline, records } = server.branch;
+    server.branch = { timeline, records: records.slice(0, server.received), rival: true };
     server.replayed = server.received;
     this.start(server);
   }
 
+  /** The newest timeline on which any of these writes was written, in the history that counts. */
+  historyOf(bits: number): number {
+    let newest = 0;
+    for (const { bit, timeline } of this.branch.records) {
+      if ((bit & bits) !== 0 && timeline > newest) newest = timeline;
+    }
+    return newest;
+  }
+
   /** The writes that a reader may not miss once they are acknowledged. */
   get kept(): number {
-    return this.split ? 0 : bitsOf(this.branch);
+    return bitsOf(this.branch);
   }
 }

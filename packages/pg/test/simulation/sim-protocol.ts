@@ -50,11 +50,11 @@ export function answerTo(question: Question, server: SimServer, readOnly: boolea
     case 'rights':
       return rights;
     case 'read':
-      return row('SELECT 1', [{ name: 'visible', oid: int4, value: String(server.visible) }, at(server)]);
+      return row('SELECT 1', [{ name: 'visible', oid: int4, value: String(server.visible) }, ...at(server)]);
     case 'write':
       if (server.standby || readOnly)
         return refusal('25006', 'cannot execute UPDATE in a read-only transaction');
-      return row('UPDATE 1', [at(server)]);
+      return row('UPDATE 1', at(server));
     case 'proof':
       return row('SELECT 1', [
         standby(server),
@@ -82,8 +82,13 @@ function standby(server: SimServer): Field {
   return { name: 'standby', oid: bool, value: server.standby ? 't' : 'f' };
 }
 
-function at({ name }: SimServer): Field {
-  return { name: 'server', oid: text, value: name };
+/** Which server answers, and out of which history. */
+function at({ name, branch }: SimServer): readonly Field[] {
+  return [
+    { name: 'server', oid: text, value: name },
+    { name: 'history', oid: int4, value: String(branch.timeline) },
+    { name: 'rival', oid: bool, value: branch.rival ? 't' : 'f' },
+  ];
 }
 
 function position(server: SimServer): readonly Field[] {

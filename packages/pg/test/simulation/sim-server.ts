@@ -6,12 +6,16 @@ export interface LogRecord {
   readonly bit: number;
   /** Where it ends in the log. */
   readonly end: bigint;
+  /** The timeline that it was written on. */
+  readonly timeline: number;
 }
 
 /** The history of one timeline: it begins with what it has in common with the one that it branched off. */
 export interface Branch {
   readonly timeline: number;
   readonly records: LogRecord[];
+  /** Whether it was begun without a promotion, so that another history has the same number. */
+  readonly rival: boolean;
 }
 
 /** A database server, as it really is. */
@@ -20,6 +24,8 @@ export class SimServer {
   system: string;
   up = true;
   upSince = 0;
+  /** When it was stopped. */
+  readonly stops: number[] = [];
   /** Counts how often it was stopped, promoted or rebuilt: what was on its way to it before then is lost. */
   life = 0;
   standby: boolean;

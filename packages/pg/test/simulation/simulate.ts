@@ -6,7 +6,7 @@ import { SeededRandom } from './seeded-random.js';
 import { drawSettings, type Fault } from './settings.js';
 import { SimDatabase } from './sim-database.js';
 import { VirtualTime } from './virtual-time.js';
-import { type SimWorld, WebProcess } from './web-process.js';
+import { type SimWorld, seldomMs, WebProcess } from './web-process.js';
 
 /** What a schedule has shown. */
 export interface Outcome {
@@ -24,7 +24,7 @@ export interface SimulateOptions {
 /** Runs one schedule. All that happens in it follows from its seed. */
 export async function simulate(seed: number, { tell, faults }: SimulateOptions = {}): Promise<Outcome> {
   const random = new SeededRandom(seed);
-  const drawn = drawSettings(random);
+  const drawn = drawSettings(random, new SeededRandom(~seed));
   const settings = faults === undefined ? drawn : { ...drawn, faults };
   const time = new VirtualTime(random.next);
   const judge = new Judge(() => time.now(), tell);
@@ -39,7 +39,8 @@ export async function simulate(seed: number, { tell, faults }: SimulateOptions =
   const stop = onReplicationEvent('node-changed', (event) => judge.nodeChanged(event));
   const processes = Array.from(
     { length: settings.processes },
-    (_, index) => new WebProcess(`w${index + 1}`, world),
+    (_, index) =>
+      new WebProcess(`w${index + 1}`, world, settings.hearsLate && index === settings.processes - 1),
   );
   const [first, ...others] = processes;
   if (first === undefined) throw new Error('A schedule has no process.');
@@ -71,6 +72,6 @@ async function passUntilTrue(
 }
 
 /** After so many ms every server was probed, and every wait is over. */
-function quietMs({ downtimeMs, probeIntervalMs, failoverWaitMs }: SimWorld['settings']['pool']): number {
-  return 1.1 * downtimeMs + 2.2 * probeIntervalMs + failoverWaitMs + 1_500;
+function quietMs({ downtimeMs, failoverWaitMs }: SimWorld['settings']['pool']): number {
+  return 1.1 * downtimeMs + 2.2 * seldomMs + failoverWaitMs + 1_500;
 }

@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises';
 import type { Clock, Timer } from '@node-replicated/core/cluster';
 
 interface Due {
@@ -36,14 +35,14 @@ export class VirtualTime implements Clock {
 
   /** Lets time pass, with all that happens in it. */
   async passUntil(end: number): Promise<void> {
-    await setImmediate();
+    await turn();
     for (let due = this.#due[0]; due !== undefined && due.at <= end; due = this.#due[0]) {
       this.#removeFirst();
       if (due.fn === undefined) continue;
       this.#now = due.at;
       due.fn();
       // Nobody does real input or output, so all ticks and promises have had their turn after this.
-      if (!due.quiet) await setImmediate();
+      if (!due.quiet) await turn();
     }
     this.#now = end;
   }
@@ -89,6 +88,19 @@ export class VirtualTime implements Clock {
       index = at;
     }
   }
+}
+
+let turning: Promise<void> | undefined;
+
+/** Ends when the event loop has turned: once for all schedules that wait for it, as each turn takes its time. */
+function turn(): Promise<void> {
+  turning ??= new Promise((resolve) => {
+    setImmediate(() => {
+      turning = undefined;
+      resolve();
+    });
+  });
+  return turning;
 }
 
 function isBefore(a: Due, b: Due): boolean {

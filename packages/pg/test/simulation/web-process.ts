@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { defineReplication, type ReplicationConfig } from '@node-replicated/core';
+import { hasReached } from '../../src/lsn.js';
 import { resolvePoolOptions } from '../../src/options.js';
 import { PgCluster } from '../../src/pg-cluster.js';
 import { PoolEvents } from '../../src/pool-events.js';
@@ -24,6 +25,9 @@ export interface SimWorld {
   readonly judge: Judge;
 }
 
+/** How often a process looks at its nodes that hears of everything late, in ms. */
+export const seldomMs = 2_000;
+
 const epoch = 1_700_000_000_000;
 const secret = 'the secret of all simulated processes';
 
@@ -33,6 +37,8 @@ export interface Lineage {
   at: number;
   /** The mark that holds the longest. */
   mark: TokenFacts['mark'];
+  /** Of the cluster's own histories the newest that they name; 0: none. */
+  history: number;
 }
 
 /** The settings that requests are served with, and what was made with them. */
@@ -56,12 +62,13 @@ export class WebProcess implements Network {
   /** The servers that it is cut off from, each with what waits for that to end. */
   readonly #cuts = new Map<SimServer, (() => void)[]>();
   readonly #wholeSince = new Map<SimServer, number>();
-  /** When it took nodes for dead last. */
-  readonly #lostAt = new Map<string, number>();
+  /** When it took nodes for dead. */
+  readonly #losses: { readonly node: string; readonly at: number }[] = [];
   #highest = 0;
   #judged: unknown;
 
-  constructor(name: string, world: SimWorld) {
+  /** @param hearsLate whether it looks at its nodes seldom */
+  constructor(name: string, world: SimWorld, hearsLate: boolean) {
     this.name = name;
     this.time = world.time;
     this.#world = world;
@@ -69,6 +76,7 @@ export class WebProcess implements Network {
     addNetwork(name, this);
     const settings = resolvePoolOptions({
       ...world.settings.pool,
+      ...(hearsLate && { probeIntervalMs: seldomMs }),
       nodes: world.database.servers.map(({ name: host }) => ({ name: host, host, port: 5432 })),
       user: name,
       database: 'simulated',
@@ -78,7 +86,7 @@ export class WebProcess implements Network {
     const events = new PoolEvents(new EventEmitter());
     this.cluster = new PgCluster(settings, events, { clock: world.time, ProbeClient: SimClient });
     this.cluster.events.on('node-changed', ({ node, to }) => {
-      if (to === 'down') this.#lostAt.set(node, this.time.now());
+      if (to === 'down') this.#losses.push({ node, at: this.time.now() });
     });
     this.context = { cluster: this.cluster, memory: new StatementMemory() };
   }
@@ -138,7 +146,16 @@ export class WebProcess implements Network {
 
   /** Whether it has taken a node for dead at some moment since. */
   hasLost(node: string, since: number): boolean {
-    return (this.#lostAt.get(node) ?? Number.NEGATIVE_INFINITY) >= since;
+    return this.#losses.some((loss) => loss.node === node && loss.at >= since);
+  }
+
+  /** How often it may have lost nodes since some moment: what it took for dead, and what stopped, noticed or not. */
+  lossesSince(since: number): number {
+    const { servers } = this.#world.database;
+    return servers.reduce((sum, { name, stops }) => {
+      const seen = this.#losses.filter(({ node, at }) => node === name && at >= since).length;
+      return sum + Math.max(seen, stops.filter((at) => at >= since).length);
+    }, 0);
   }
 
   onSent(server: SimServer, question: Question, connection: SimConnection): void {
@@ -208,15 +225,6 @@ export class WebProcess implements Network {
     }
   }
 
-  /**
-   * Whether a former primary that nobody has stopped may be its primary: it has not heard of the promotion, and the
-   * former primary cannot tell.
-   */
-  get mayBeBehind(): boolean {
-    const { database } = this.#world;
-    return this.cluster.topology.timeline < database.timeline && database.unfenced;
-  }
-
   /** Whether it knows of every server who it is, and how far it has come. */
   get knowsAll(): boolean {
     const { calmSince = 0 } = this.#world.database;
@@ -225,7 +233,7 @@ export class WebProcess implements Network {
     const { primary, replicas } = this.cluster.topology;
     const isPrimary = primary?.node === this.#world.database.primary?.name;
     const reached = replicas.every(({ position = '' }) =>
-      this.cluster.hasReached(position, this.#world.database.position),
+      hasReached(position, this.#world.database.position),
     );
     return isPrimary && reached && replicas.length === this.#world.database.servers.length - 1;
   }

@@ -2,7 +2,16 @@ import { type LocalCluster, type LocalNode, startCluster } from '@node-replicate
 import type { ReplicatedPool, ReplicatedPoolOptions } from '@node-replicated/pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import { afterEach, beforeEach, expect, type TestContext, test, vi } from 'vitest';
-import { duringGet, eventually, failureOf, heard, numberOn, openPool, within } from '../integration/stage.js';
+import {
+  connectTo,
+  duringGet,
+  eventually,
+  failureOf,
+  heard,
+  numberOn,
+  openPool,
+  within,
+} from '../integration/stage.js';
 import { expectHonest, type Load, underLoad, type Verdict } from './load.js';
 
 vi.setConfig({ testTimeout: 90_000 });
@@ -151,6 +160,30 @@ test('a promotion is noticed by a connection that is lost, long before a probe i
   expect(own.status().primary).toBe(heir.name);
   expect(await numberOn(heir, strays(2))).toBe(1);
   await own.end();
+});
+
+test('a write that is under way on the old primary when there is another one is ERR_OUTCOME_UNKNOWN, whatever the old one says later', async () => {
+  const lock = await connectTo(old.directUrl);
+  await lock.query('BEGIN; LOCK TABLE stray IN EXCLUSIVE MODE');
+  const failure = failureOf(pool.query(insertStray(3)));
+  await eventually(
+    'it waits for the lock',
+    async () =>
+      (await numberOn(
+        old,
+        "SELECT count(*) AS n FROM pg_locks WHERE NOT granted AND relation = 'stray'::regclass",
+      )) === 1,
+  );
+  await succeed();
+  await old.query("ALTER SYSTEM SET synchronous_standby_names = ''");
+  await old.query('SELECT pg_reload_conf()');
+  expect(await within(30_000, 'the end of the write', failure)).toMatchObject({
+    code: 'ERR_OUTCOME_UNKNOWN',
+  });
+  expect(pool.status().primary).toBe(heir.name);
+  await lock.query('COMMIT');
+  await lock.end();
+  expect(await numberOn(heir, strays(3))).toBe(0);
 });
 
 test('a COPY whose connection is lost is ERR_OUTCOME_UNKNOWN, with the cause', async () => {

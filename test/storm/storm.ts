@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { startCluster } from '@node-replicated/local-cluster';
 import { finalState, makeTable } from '../history/board.js';
 import { check } from '../history/checker.js';
@@ -57,6 +58,7 @@ export async function runStorm({ seconds, seed, program, breakage }: StormOption
     const plan = planStorm(seed, seconds);
     const history = new History();
     const over = new AbortController();
+    setMaxListeners(0, over.signal); // each cut waits for it
     let busy = true;
     const load = sendEverybody({ urls: applications.urls, seed, history, busy: () => busy });
     const storm = async (): Promise<StormFindings> => {

@@ -12,6 +12,9 @@ export interface Checkout {
   readonly release: (error?: Error) => void;
 }
 
+/** The pause, in ms, before a write that was refused more than once asks again. */
+const restMs = 100;
+
 type Done = (error: unknown, checkout?: Checkout) => void;
 
 /**
@@ -57,10 +60,17 @@ export function checkoutWriterElsewhere(
   cluster
     .suspect(former, error)
     .then(() => cluster.waitForPrimary())
-    .then((node) => (node === former ? done(error) : takeWriter(cluster, node, former, done)), done);
+    .then((node) => {
+      if (node === former) done(error);
+      else takeWriter(cluster, node, cluster.clock.now() + cluster.settings.waitMs, done);
+    }, done);
 }
 
-function takeWriter(cluster: PgCluster, node: PgNode, former: PgNode | undefined, done: Done): void {
+/**
+ * @param until the moment, in ms of the cluster's clock, from which on a refusal is final: several nodes may be lost
+ *   one after the other, and whatever was not sent may wait. undefined before the first refusal
+ */
+function takeWriter(cluster: PgCluster, node: PgNode, until: number | undefined, done: Done): void {
   node.takeWriter((refusal, client, release) => {
     if (client !== undefined && release !== undefined) {
       if (cluster.confirm(node)) return done(undefined, { node, client, release });
@@ -68,13 +78,21 @@ function takeWriter(cluster: PgCluster, node: PgNode, former: PgNode | undefined
       release();
     }
     const error = client === undefined ? refusal : node.notPrimary();
-    const isFinal = former !== undefined || (node === cluster.presumed && !isNotPrimary(error));
+    const now = cluster.clock.now();
+    const isLate = until !== undefined && now >= until;
+    const isFinal = isLate || (node === cluster.presumed && !isNotPrimary(error));
     if (isFinal || !isNotTaken(error)) return done(error);
     cluster
       .suspect(node, error)
+      .then(() => (until === undefined ? undefined : rest(cluster)))
       .then(() => cluster.waitForPrimary())
-      .then((next) => takeWriter(cluster, next, node, done), done);
+      .then((next) => takeWriter(cluster, next, until ?? now + cluster.settings.waitMs, done), done);
   });
+}
+
+/** A node that answers probes and lets nobody write is not asked again and again without a pause. */
+function rest({ clock }: PgCluster): Promise<void> {
+  return new Promise((resolve) => clock.after(restMs, resolve, true));
 }
 
 /** Whether an error in connecting may mean that the primary is another node by now. */

@@ -292,11 +292,17 @@ export class PgCluster implements Cluster {
       lost = node.observe(description) || lost;
     }
     if (former !== undefined && former !== this.#primary) this.#close(former.retireWriter());
-    // What is under way on a primary that was only removed goes on, until there is another one.
-    if (this.#primary !== undefined) for (const node of this.#leaving) node.isPrimary = false;
+    // What is under way on a former primary goes on, until there is another one.
+    if (this.#primary !== undefined && this.#primary !== former) this.#abandonOthers(this.#primary);
     if (lost) this.#discovery?.hurry();
     for (const nodes of [this.#nodes.values(), this.#leaving])
       for (const node of nodes) node.reconsiderReads();
+  }
+
+  #abandonOthers(primary: PgNode): void {
+    for (const node of this.#leaving) node.isPrimary = false;
+    for (const node of [...this.#nodes.values(), ...this.#leaving])
+      if (node !== primary) node.abandonWrites();
   }
 
   /** Somebody waits for a node that can serve: any may be back, and others may have come. */

@@ -10,10 +10,10 @@ export function reportTable(report: StormReport): string {
     ...indented(report.faults),
     ['promises, broken so often', ''],
     ...indented(promises),
-    ['failed reads, excused ones too', String(sum(report.failedReads))],
-    ...indented(report.failedReads),
-    ['failed writes', String(sum(report.failedWrites))],
-    ...indented(report.failedWrites),
+    ['failed reads, excused ones too', ''],
+    ...failures(report.failedReads),
+    ['failed writes', ''],
+    ...failures(report.failedWrites),
     [
       'longest write outage beyond the fault',
       `${Math.round(outage.ms)} ms (goal: ${outage.goalMs} ms), ${(outage.atMs / 1_000).toFixed(1)} s after the start`,
@@ -36,6 +36,13 @@ export function reportTable(report: StormReport): string {
 
 function indented(counts: object): readonly (readonly [string, string])[] {
   return Object.entries(counts).map(([name, count]) => [`  ${name}`, String(count)]);
+}
+
+function failures(found: StormReport['failedReads']): readonly (readonly [string, string])[] {
+  return Object.entries(found).map(([name, { count, soonestMs, latestMs }]) => [
+    `  ${name}`,
+    `${count}, after ${soonestMs} to ${latestMs} ms`,
+  ]);
 }
 
 function sum(counts: Readonly<Record<string, number>>): number {

@@ -45,7 +45,10 @@ test('failures are counted by their codes, excused ones too', () => {
   const failed = { ...write, kind: 'read' as const, failure: '503: ERR_NO_PRIMARY Error: there is none' };
   const chronicle = { ...good.chronicle, spans: [] };
   const report = reportOn({ ...good, chronicle, operations: [failed, failed, { ...write, failure: 'hm' }] });
-  expect(report).toMatchObject({ failedReads: { ERR_NO_PRIMARY: 2 }, failedWrites: { hm: 1 } });
+  expect(report).toMatchObject({
+    failedReads: { ERR_NO_PRIMARY: { count: 2, soonestMs: 1_000, latestMs: 1_000 } },
+    failedWrites: { hm: { count: 1 } },
+  });
   expect(brokenPromises(report)).toEqual([]);
 });
 

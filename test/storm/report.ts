@@ -40,9 +40,9 @@ export interface StormReport {
   readonly longestCalmMs: number;
   /** What must be 0. */
   readonly promises: Promises;
-  /** Why reads and writes failed, excused ones too. */
-  readonly failedReads: Readonly<Record<string, number>>;
-  readonly failedWrites: Readonly<Record<string, number>>;
+  /** Why reads and writes failed, excused ones too, and after how long. */
+  readonly failedReads: Readonly<Record<string, Failures>>;
+  readonly failedWrites: Readonly<Record<string, Failures>>;
   /** The longest time for which writes were possible and none was acknowledged, and the goal. */
   readonly outage: { readonly ms: number; readonly atMs: number; readonly goalMs: number };
   readonly memory: Readonly<Record<string, MemoryGrowth>>;
@@ -59,6 +59,13 @@ export interface Promises {
   readonly writesOnNonPrimary: number;
   readonly leakedConnections: number;
   readonly processesThatDidNotEnd: number;
+}
+
+/** How often something failed in one way, and how soon and how late. */
+export interface Failures {
+  readonly count: number;
+  readonly soonestMs: number;
+  readonly latestMs: number;
 }
 
 /** For so long a node that is fit again may not be noticed: a probe is due, and is answered, on a busy machine. */
@@ -125,11 +132,20 @@ function longestCalm(strikes: readonly Strike[], { from, until }: Interval): num
 function failuresOf(
   operations: readonly Operation[],
   kind: Operation['kind'],
-): Readonly<Record<string, number>> {
-  const failures = operations.flatMap((one) => (one.kind === kind ? (one.failure ?? []) : []));
-  return countsOf(
-    failures.map((failure) => /ERR_[A-Z_]+|E[A-Z]{5,}/.exec(failure)?.[0] ?? failure.slice(0, 80)),
-  );
+): Readonly<Record<string, Failures>> {
+  const failures = new Map<string, Failures>();
+  for (const { kind: own, failure, start, end } of operations) {
+    if (own !== kind || failure === undefined) continue;
+    const name = /ERR_[A-Z_]+/.exec(failure)?.[0] ?? failure.slice(0, 100);
+    const ms = Math.round(end - start);
+    const { count, soonestMs, latestMs } = failures.get(name) ?? { count: 0, soonestMs: ms, latestMs: ms };
+    failures.set(name, {
+      count: count + 1,
+      soonestMs: Math.min(soonestMs, ms),
+      latestMs: Math.max(latestMs, ms),
+    });
+  }
+  return Object.fromEntries([...failures].toSorted(([a], [b]) => a.localeCompare(b)));
 }
 
 function countsOf(names: readonly string[]): Readonly<Record<string, number>> {

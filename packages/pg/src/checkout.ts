@@ -2,6 +2,7 @@ import { ReplicationError } from '@node-replicated/core';
 import type pg from 'pg';
 import type { PgNode } from './node.js';
 import type { PgCluster } from './pg-cluster.js';
+import { rest } from './rest.js';
 import type { Taken } from './session-pool.js';
 import { readFailure } from './sqlstate.js';
 
@@ -11,9 +12,6 @@ export interface Checkout {
   readonly client: pg.PoolClient;
   readonly release: (error?: Error) => void;
 }
-
-/** The pause, in ms, before a write that was refused more than once asks again. */
-const restMs = 100;
 
 type Done = (error: unknown, checkout?: Checkout) => void;
 
@@ -79,20 +77,14 @@ function takeWriter(cluster: PgCluster, node: PgNode, until: number | undefined,
     }
     const error = client === undefined ? refusal : node.notPrimary();
     const now = cluster.clock.now();
-    const isLate = until !== undefined && now >= until;
-    const isFinal = isLate || (node === cluster.presumed && !isNotPrimary(error));
-    if (isFinal || !isNotTaken(error)) return done(error);
+    if ((node === cluster.presumed && !isNotPrimary(error)) || !isNotTaken(error)) return done(error);
+    if (until !== undefined && now >= until) return done(cluster.noPrimary(error));
     cluster
       .suspect(node, error)
-      .then(() => (until === undefined ? undefined : rest(cluster)))
+      .then(() => (until === undefined ? undefined : rest(cluster.clock)))
       .then(() => cluster.waitForPrimary())
       .then((next) => takeWriter(cluster, next, until ?? now + cluster.settings.waitMs, done), done);
   });
-}
-
-/** A node that answers probes and lets nobody write is not asked again and again without a pause. */
-function rest({ clock }: PgCluster): Promise<void> {
-  return new Promise((resolve) => clock.after(restMs, resolve, true));
 }
 
 /** Whether an error in connecting may mean that the primary is another node by now. */

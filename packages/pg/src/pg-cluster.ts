@@ -228,7 +228,8 @@ export class PgCluster implements Cluster {
     this.events.publish('dirty-release', { cluster: this.name, node: name });
   }
 
-  noPrimary(): ReplicationError {
+  /** @param cause what whoever tells it has met; without it, what is known of the nodes */
+  noPrimary(cause: unknown = this.#cause()): ReplicationError {
     const { splitBrain } = this.#watcher.topology;
     if (splitBrain.length > 0) {
       const names = splitBrain.map(({ node }) => node).join(' and ');
@@ -240,7 +241,7 @@ export class PgCluster implements Cluster {
     return new ReplicationError(
       'ERR_NO_PRIMARY',
       `Cluster '${this.name}' has had no primary for ${this.settings.waitMs} ms: ${this.#reasons()}`,
-      { cause: this.#cause() },
+      { cause },
     );
   }
 

@@ -1,10 +1,13 @@
+import { exportPin, runWithPin } from '@node-replicated/core';
 import { type LocalCluster, type LocalNode, startCluster } from '@node-replicated/local-cluster';
 import type { ReplicatedPool, ReplicatedPoolOptions } from '@node-replicated/pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import { afterEach, beforeEach, expect, type TestContext, test, vi } from 'vitest';
 import {
+  config,
   connectTo,
   duringGet,
+  duringPost,
   eventually,
   failureOf,
   heard,
@@ -131,6 +134,30 @@ test('two primaries on one timeline: nothing is written, reads go on, and it end
   await other.kill();
   await eventually('it has ended', () => own.status().primary === heir.name);
   expect(await numberOn(heir, strays(1))).toBe(0);
+  await own.end();
+});
+
+test('while two nodes say that they are the primary, nobody is served by one that may lack what they have written', async () => {
+  const own = await impatient();
+  await heir.kill();
+  await own.query(insertStray(4));
+  const token = await duringPost(async () => {
+    await own.query(insertStray(4));
+    return exportPin();
+  });
+  await old.kill();
+  await heir.restart();
+  await other.promote();
+  await eventually('it is followed', () => own.status().primary === other.name);
+  await heir.promote();
+  await eventually('the split brain is noticed', () => own.status().splitBrain.length === 2);
+  expect(await numberOn(heir, strays(4))).toBe(0);
+  const read = runWithPin(token, { config }, () => own.query(strays(4)));
+  expect(await failureOf(read)).toMatchObject({ code: 'ERR_SPLIT_BRAIN' });
+  expect((await duringGet(() => own.query('SELECT 1 AS one'))).rows).toEqual([{ one: 1 }]);
+  await heir.kill();
+  const { rows } = await runWithPin(token, { config }, () => own.query(strays(4)));
+  expect(Number(rows[0].n)).toBe(2);
   await own.end();
 });
 

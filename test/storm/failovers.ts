@@ -1,7 +1,7 @@
 import type { LocalNode } from '@node-replicated/local-cluster';
 import type { Applications } from './applications.js';
 import { pause } from './pause.js';
-import type { ServerFault } from './plan.js';
+import type { Episode, ServerFault } from './plan.js';
 import type { StormedCluster } from './stormed-cluster.js';
 
 /** The faults after which another node is the primary. */
@@ -38,18 +38,24 @@ export class Failovers {
     return { promotions: this.#promotions, strayWrites: this.#strayWrites };
   }
 
-  async strike(fault: FailoverFault, forMs: number): Promise<void> {
+  async strike(fault: FailoverFault, { forMs, replica }: Episode): Promise<void> {
     const { primary: old, chronicle } = this.#cluster;
     chronicle.strike(fault, old.name);
+    if (fault === 'split brain') return this.#splitBrain(old, replica, forMs);
+    await this.#dethrone(old, () => this.#replace(fault, old, forMs));
+  }
+
+  /** The primary is taken away, and comes back as a replica of its successor. */
+  async #dethrone(old: LocalNode, replace: () => Promise<void>): Promise<void> {
     this.#cluster.dethrone();
     await this.#withoutService(old, async () => {
-      await this.#replace(fault, old, forMs);
-      chronicle.strike('comes back as a replica', old.name);
+      await replace();
+      this.#cluster.chronicle.strike('comes back as a replica', old.name);
       await old.follow(this.#cluster.primary);
     });
   }
 
-  async #replace(fault: FailoverFault, old: LocalNode, forMs: number): Promise<void> {
+  async #replace(fault: Exclude<FailoverFault, 'split brain'>, old: LocalNode, forMs: number): Promise<void> {
     switch (fault) {
       case 'failover':
         await old.kill();
@@ -69,14 +75,11 @@ export class Failovers {
       case 'failover, the old primary was frozen':
         await old.freeze();
         await this.#promote();
-        await this.#followed();
+        await this.#followed(this.#cluster.primary);
         await old.thaw();
         await this.#fenced(old);
         await pause(underWayMs, this.#over);
         return this.#expectNoWrites(old, forMs, async () => undefined);
-      case 'split brain':
-        await old.kill();
-        return this.#splitBrain(forMs);
     }
   }
 
@@ -86,7 +89,7 @@ export class Failovers {
     try {
       await old.cut('refuse');
       await meanwhile();
-      await this.#followed();
+      await this.#followed(this.#cluster.primary);
       await this.#expectNoWrites(old, forMs, async () => {
         await old.heal();
         await this.#fenced(old);
@@ -127,8 +130,7 @@ export class Failovers {
     for (const end of ends) end();
   }
 
-  #followed(): Promise<void> {
-    const { name } = this.#cluster.primary;
+  #followed({ name }: LocalNode): Promise<void> {
     return this.#applications.see(`${name} is the primary`, ({ primary }) => primary === name);
   }
 
@@ -137,32 +139,45 @@ export class Failovers {
   }
 
   /**
-   * Both replicas are promoted, onto one timeline. Neither can acknowledge anything, as nobody confirms it; in the
-   * end the one that had more stays.
+   * Both replicas are promoted, onto one timeline, and the second one lacks what was acknowledged while it was down.
+   * Neither can acknowledge anything, as nobody confirms it; in the end the one that has more stays.
    */
-  async #splitBrain(forMs: number): Promise<void> {
-    const heir = await this.#cluster.heir();
-    const [rival] = this.#cluster.replicas.filter((node) => node !== heir);
-    if (rival === undefined) throw new Error('A split brain needs two replicas.');
+  async #splitBrain(old: LocalNode, loser: Episode['replica'], forMs: number): Promise<void> {
+    const { replicas } = this.#cluster;
+    const [heir, rival] = [replicas[1 - loser], replicas[loser]];
+    if (heir === undefined || rival === undefined) throw new Error('A split brain needs two replicas.');
+    await this.#withoutService(rival, async () => {
+      await rival.kill();
+      await pause(forMs, this.#over);
+      await this.#dethrone(old, async () => {
+        await old.kill();
+        await rival.restart();
+        await this.#promoteBoth(heir, rival, forMs);
+        await rival.follow(heir);
+      });
+    });
+  }
+
+  async #promoteBoth(heir: LocalNode, rival: LocalNode, forMs: number): Promise<void> {
     const { chronicle } = this.#cluster;
     // Who sees one of them alone has to take it for the primary.
     const ways = [await this.#cluster.holdWay(heir), await this.#cluster.holdWay(rival)];
-    for (const { name } of [heir, rival]) chronicle.strike('promoted, as is another', name);
-    await Promise.all([heir.promote(), rival.promote()]);
+    for (const node of [heir, rival]) {
+      chronicle.strike('promoted, as is another', node.name);
+      await node.promote();
+      if (node === heir) await this.#followed(heir);
+    }
     await this.#applications.see('there are two primaries', ({ splitBrain }) => splitBrain.length === 2);
     await pause(underWayMs, this.#over);
     const began = Date.now();
     await pause(forMs, this.#over);
     this.#strayWrites += (await waitingSince(heir, began)) + (await waitingSince(rival, began));
     chronicle.strike('killed, so that one primary is left', rival.name);
-    await this.#withoutService(rival, async () => {
-      await makeUseless(rival);
-      await rival.kill();
-      for (const giveBack of ways) giveBack();
-      this.#promotions += 1;
-      this.#cluster.enthrone(heir);
-      await rival.follow(heir);
-    });
+    await makeUseless(rival);
+    await rival.kill();
+    for (const giveBack of ways) giveBack();
+    this.#promotions += 1;
+    this.#cluster.enthrone(heir);
   }
 }
 

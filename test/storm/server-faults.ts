@@ -77,7 +77,7 @@ class ServerFaults {
       case 'primary frozen':
         return this.#lag(replica, episode.lagMs, () => this.#freezePrimary(forMs));
       default:
-        return this.#lag(replica, episode.lagMs, () => this.#failovers.strike(fault, forMs));
+        return this.#lag(replica, episode.lagMs, () => this.#failovers.strike(fault, episode));
     }
   }
 

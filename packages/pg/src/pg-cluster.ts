@@ -90,7 +90,7 @@ export class PgCluster implements Cluster {
       clock,
       settings,
       replicas: () => this.#replicas,
-      primary: () => this.#primary ?? this.#node(this.#watcher.topology.splitBrain[0]),
+      primary: (decision) => this.#primary ?? this.#claimant(decision),
       waitMs: (decision) => waitMsOf(this, decision),
       lookAround: () => this.#lookAround(),
     });
@@ -247,8 +247,8 @@ export class PgCluster implements Cluster {
 
   /** The error of a read that no node could serve. */
   noReader(decision: Decision): ReplicationError {
-    const primaryOnly =
-      decision.role === 'primary' || (requiresPosition(decision) && this.#replicas.length > 0);
+    const others = this.#replicas.length + this.#watcher.topology.splitBrain.length;
+    const primaryOnly = decision.role === 'primary' || (requiresPosition(decision) && others > 0);
     if (primaryOnly) return this.noPrimary();
     return new ReplicationError(
       'ERR_NO_NODE',
@@ -298,6 +298,15 @@ export class PgCluster implements Cluster {
     if (lost) this.#discovery?.hurry();
     for (const nodes of [this.#nodes.values(), this.#leaving])
       for (const node of nodes) node.reconsiderReads();
+  }
+
+  /**
+   * While several nodes say that they are the primary, each may lack what a client has written, and nobody can tell:
+   * one of them serves whoever need not see anything in particular.
+   */
+  #claimant(decision: Decision): PgNode | undefined {
+    const needsPrimary = decision.role === 'primary' || requiresPosition(decision);
+    return needsPrimary ? undefined : this.#node(this.#watcher.topology.splitBrain[0]);
   }
 
   #abandonOthers(primary: PgNode): void {

@@ -18,7 +18,8 @@ export interface ReaderSources {
   readonly settings: PoolSettings;
   /** The replicas that may be read from just now. */
   replicas(): readonly PgNode[];
-  primary(): PgNode | undefined;
+  /** The primary, or whoever else may stand in for it where there is none. */
+  primary(decision: Decision): PgNode | undefined;
   /** For how many ms a read waits for any node that can serve it. */
   waitMs(decision: Decision): number;
   /** Somebody waits for a node that can serve. */
@@ -61,7 +62,7 @@ export class ReaderChoice {
    * @returns undefined when there is none, or none that is known to be good enough
    */
   now(decision: Decision, session: Session | undefined, without?: Without): PgNode | undefined {
-    if (decision.role === 'primary') return this.#primary(without);
+    if (decision.role === 'primary') return this.#primary(decision, without);
     const kept = session?.replicaOf(this);
     const shown = decision.rule?.consistency === 'eventual' ? undefined : this.#shownTo(session);
     const free =
@@ -72,7 +73,7 @@ export class ReaderChoice {
     if (free && kept instanceof PgNode && kept.readable) return kept;
     const candidates = free ? this.#sources.replicas() : this.#candidates(decision, without);
     // What a node has shown to this request, no other is sure to have, except the primary.
-    if (shown !== undefined && !isAlone(kept, shown, candidates)) return this.#primary(without);
+    if (shown !== undefined && !isAlone(kept, shown, candidates)) return this.#primary(decision, without);
     const chosen = this.#choose(candidates, kept);
     if (chosen !== undefined) {
       session?.keepReplica(this, chosen);
@@ -80,7 +81,7 @@ export class ReaderChoice {
     }
     // Before every node has been looked at, a replica that is about to be found is worth the wait.
     if (!this.#sources.watcher.settled || this.#mayCatchUp(decision, without)) return undefined;
-    return this.#primary(without);
+    return this.#primary(decision, without);
   }
 
   /**
@@ -89,7 +90,7 @@ export class ReaderChoice {
    * @returns undefined when there is none just now
    */
   instead(decision: Decision, session: Session | undefined, failed: ReadonlySet<PgNode>): PgNode | undefined {
-    return this.now(decision, session, failed) ?? this.#primary(failed);
+    return this.now(decision, session, failed) ?? this.#primary(decision, failed);
   }
 
   /** Whether a read that waits for a reader of the primary had better choose anew. */
@@ -138,11 +139,12 @@ export class ReaderChoice {
       const found = await watcher.waitFor(() => this.now(decision, session, without), 0, connectMs);
       if (found !== undefined) return found;
     }
-    const found = (await this.#awaitCaughtUp(decision, session, without)) ?? this.#primary(without);
+    const found = (await this.#awaitCaughtUp(decision, session, without)) ?? this.#primary(decision, without);
     if (found !== undefined) return found;
     const ms = this.#sources.waitMs(decision);
     if (ms > 0) this.#sources.lookAround();
-    const look = (): PgNode | undefined => this.now(decision, session, without) ?? this.#primary(without);
+    const look = (): PgNode | undefined =>
+      this.now(decision, session, without) ?? this.#primary(decision, without);
     return watcher.waitFor(look, ms, deadline - clock.now());
   }
 
@@ -212,8 +214,8 @@ export class ReaderChoice {
     return candidates.length === 0 ? undefined : this.#sources.balance(candidates);
   }
 
-  #primary(without: Without): PgNode | undefined {
-    const primary = this.#sources.primary();
+  #primary(decision: Decision, without: Without): PgNode | undefined {
+    const primary = this.#sources.primary(decision);
     return primary !== undefined && without?.has(primary) === true ? undefined : primary;
   }
 

@@ -43,7 +43,13 @@ export async function openApplication({
   nodes,
   breakage,
 }: ApplicationSettings): Promise<Application> {
-  const pool = new ReplicatedPool({ nodes, ...watching, downtimeMs: 2_000 });
+  const pool = new ReplicatedPool({
+    nodes,
+    ...watching,
+    downtimeMs: 2_000,
+    // A machine that also runs the servers and the crowd is slow: who is refused then is not what a storm asks.
+    primaryReads: { queueTimeoutMs: 10_000 },
+  });
   const items = itemsIn(pool);
   const kept = breakage === undefined ? items : brokenItems(items, pool, nodes, breakage);
   const serve = framework === 'express' ? serveExpress : serveFastify;

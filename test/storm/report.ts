@@ -100,7 +100,9 @@ export function reportOn(record: StormRecord): StormReport {
     outage: { ms: outage.ms, atMs: outage.from - during.from, goalMs: outageGoalMs },
     memory: Object.fromEntries(record.memory.map(({ name, samples }) => [name, memoryGrowth(samples)])),
     stories: [
-      ...failed.map((operation) => story('a read failed although a node was usable', operation, strikes)),
+      ...oneEach(failed).map((operation) =>
+        story('a read failed although a node was usable', operation, strikes),
+      ),
       ...violations.readYourWrites.map(({ read, missed }) =>
         story(`a read missed version ${missed.value}`, read, strikes),
       ),
@@ -136,7 +138,7 @@ function failuresOf(
   const failures = new Map<string, Failures>();
   for (const { kind: own, failure, start, end } of operations) {
     if (own !== kind || failure === undefined) continue;
-    const name = /ERR_[A-Z_]+/.exec(failure)?.[0] ?? failure.slice(0, 100);
+    const name = nameOf(failure);
     const ms = Math.round(end - start);
     const { count, soonestMs, latestMs } = failures.get(name) ?? { count: 0, soonestMs: ms, latestMs: ms };
     failures.set(name, {
@@ -146,6 +148,16 @@ function failuresOf(
     });
   }
   return Object.fromEntries([...failures].toSorted(([a], [b]) => a.localeCompare(b)));
+}
+
+/** The code of a failure, or else its first words. */
+function nameOf(failure: string): string {
+  return /ERR_[A-Z_]+/.exec(failure)?.[0] ?? failure.slice(0, 100);
+}
+
+/** One of each kind. */
+function oneEach(failed: readonly Operation[]): readonly Operation[] {
+  return [...new Map(failed.map((one) => [nameOf(one.failure ?? ''), one])).values()];
 }
 
 function countsOf(names: readonly string[]): Readonly<Record<string, number>> {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Violations } from '../history/checker.js';
 import type { Operation } from '../history/history.js';
+import type { MemorySample } from './memory-growth.js';
 import { brokenPromises, reportOn, type StormRecord } from './report.js';
 import { reportTable } from './report-table.js';
 
@@ -61,6 +62,7 @@ describe('each broken promise is named', () => {
     readYourWrites: { violations: { ...none, readYourWrites: [{ read, missed: write }] } },
     writesOnNonPrimary: { writesOnNonPrimary: 1 },
     leakedConnections: { connections: connection === undefined ? [] : [{ ...connection, inUse: 1 }] },
+    processesThatGrew: { memory: [{ name: 'express', samples: [1, 2, 3, 4, 5, 6].map(growing) }] },
     processesThatDidNotEnd: { unended: 1 },
   };
   test.each(Object.entries(broken))('%s', (name, found) => {
@@ -85,3 +87,8 @@ test('the table names the seed and each count', () => {
   expect(table).toMatch(/^ {2}lostWrites +0$/m);
   expect(table).toMatch(/^ {2}primary killed +1$/m);
 });
+
+/** 2 MB more each second. */
+function growing(second: number): MemorySample {
+  return { at: second * 1_000, heapBytes: second * 2 * 2 ** 20 };
+}

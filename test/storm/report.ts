@@ -58,6 +58,7 @@ export interface Promises {
   readonly readYourWrites: number;
   readonly writesOnNonPrimary: number;
   readonly leakedConnections: number;
+  readonly processesThatGrew: number;
   readonly processesThatDidNotEnd: number;
 }
 
@@ -71,6 +72,8 @@ export interface Failures {
 /** For so long a node that is fit again may not be noticed: a probe is due, and is answered, on a busy machine. */
 const graceMs = watching.probeIntervalMs + watching.probeTimeoutMs + 1_000;
 const outageGoalMs = watching.probeIntervalMs + 250;
+/** Statements under way, and what is still being compiled, make up to a third of that. */
+const mostGrowthMb = 5;
 const mostStories = 5;
 
 /** Judges what was recorded. */
@@ -80,6 +83,7 @@ export function reportOn(record: StormRecord): StormReport {
   const reads = operations.filter(({ kind }) => kind === 'read');
   const failed = unexcusedReads(operations, spans, nodes, writes, graceMs);
   const outage = longestOutage(operations, spans, nodes, during);
+  const memory = record.memory.map(({ name, samples }) => [name, memoryGrowth(samples)] as const);
   return {
     ...{ seed, seconds, connections, breakage: record.breakage ?? null },
     reads: reads.length,
@@ -93,12 +97,13 @@ export function reportOn(record: StormRecord): StormReport {
       readYourWrites: violations.readYourWrites.length,
       writesOnNonPrimary: record.writesOnNonPrimary,
       leakedConnections: leakedConnections(connections),
+      processesThatGrew: memory.filter(([, { firstMb, lastMb }]) => lastMb - firstMb > mostGrowthMb).length,
       processesThatDidNotEnd: record.unended,
     },
     failedReads: failuresOf(operations, 'read'),
     failedWrites: failuresOf(operations, 'write'),
     outage: { ms: outage.ms, atMs: outage.from - during.from, goalMs: outageGoalMs },
-    memory: Object.fromEntries(record.memory.map(({ name, samples }) => [name, memoryGrowth(samples)])),
+    memory: Object.fromEntries(memory),
     stories: [
       ...oneEach(failed).map((operation) =>
         story('a read failed although a node was usable', operation, strikes),

@@ -81,12 +81,14 @@ export class ApplicationChild implements AsyncDisposable {
     throw new Error(`The application on ${this.name} has not told its memory.`);
   }
 
-  /** Has it close everything. @returns whether it has then ended by itself, in good order */
+  /** Has it close everything. @returns whether it has then ended by itself, in good order and time */
   async end(): Promise<boolean> {
-    await this.#ask('end');
+    const closed = this.#ask('end').catch(() => undefined);
     await eventually(`the process of ${this.name} ends`, () => !this.#isThere, endLimitMs).catch(
       () => undefined,
     );
+    if (this.#isThere) return false;
+    await closed;
     return this.#child.exitCode === 0;
   }
 

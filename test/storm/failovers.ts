@@ -201,5 +201,5 @@ async function waitingSince(node: LocalNode, began: number): Promise<number> {
  * follows the other: without this file a server does not start, and its data is replaced.
  */
 async function makeUseless(node: LocalNode): Promise<void> {
-  await node.query("COPY (SELECT 1) TO PROGRAM 'rm global/pg_control'");
+  await node.query("COPY (SELECT 1) TO PROGRAM 'cat > /dev/null; rm global/pg_control'");
 }

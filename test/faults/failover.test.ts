@@ -1,8 +1,20 @@
+import { exportPin, runWithPin } from '@node-replicated/core';
 import { type LocalCluster, type LocalNode, startCluster } from '@node-replicated/local-cluster';
 import type { ReplicatedPool, ReplicatedPoolOptions } from '@node-replicated/pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import { afterEach, beforeEach, expect, type TestContext, test, vi } from 'vitest';
-import { duringGet, eventually, failureOf, heard, numberOn, openPool, within } from '../integration/stage.js';
+import {
+  config,
+  connectTo,
+  duringGet,
+  duringPost,
+  eventually,
+  failureOf,
+  heard,
+  numberOn,
+  openPool,
+  within,
+} from '../integration/stage.js';
 import { expectHonest, type Load, underLoad, type Verdict } from './load.js';
 
 vi.setConfig({ testTimeout: 90_000 });
@@ -125,6 +137,30 @@ test('two primaries on one timeline: nothing is written, reads go on, and it end
   await own.end();
 });
 
+test('while two nodes say that they are the primary, nobody is served by one that may lack what they have written', async () => {
+  const own = await impatient();
+  await heir.kill();
+  await own.query(insertStray(4));
+  const token = await duringPost(async () => {
+    await own.query(insertStray(4));
+    return exportPin();
+  });
+  await old.kill();
+  await heir.restart();
+  await other.promote();
+  await eventually('it is followed', () => own.status().primary === other.name);
+  await heir.promote();
+  await eventually('the split brain is noticed', () => own.status().splitBrain.length === 2);
+  expect(await numberOn(heir, strays(4))).toBe(0);
+  const read = runWithPin(token, { config }, () => own.query(strays(4)));
+  expect(await failureOf(read)).toMatchObject({ code: 'ERR_SPLIT_BRAIN' });
+  expect((await duringGet(() => own.query('SELECT 1 AS one'))).rows).toEqual([{ one: 1 }]);
+  await heir.kill();
+  const { rows } = await runWithPin(token, { config }, () => own.query(strays(4)));
+  expect(Number(rows[0].n)).toBe(2);
+  await own.end();
+});
+
 test('a promotion is noticed by a write that the old primary rejects, long before a probe is due', async () => {
   const own = await impatient({ probeIntervalMs: 600_000, failoverWaitMs: 20_000 });
   await own.query(insertStray(1));
@@ -151,6 +187,30 @@ test('a promotion is noticed by a connection that is lost, long before a probe i
   expect(own.status().primary).toBe(heir.name);
   expect(await numberOn(heir, strays(2))).toBe(1);
   await own.end();
+});
+
+test('a write that is under way on the old primary when there is another one is ERR_OUTCOME_UNKNOWN, whatever the old one says later', async () => {
+  const lock = await connectTo(old.directUrl);
+  await lock.query('BEGIN; LOCK TABLE stray IN EXCLUSIVE MODE');
+  const failure = failureOf(pool.query(insertStray(3)));
+  await eventually(
+    'it waits for the lock',
+    async () =>
+      (await numberOn(
+        old,
+        "SELECT count(*) AS n FROM pg_locks WHERE NOT granted AND relation = 'stray'::regclass",
+      )) === 1,
+  );
+  await succeed();
+  await old.query("ALTER SYSTEM SET synchronous_standby_names = ''");
+  await old.query('SELECT pg_reload_conf()');
+  expect(await within(30_000, 'the end of the write', failure)).toMatchObject({
+    code: 'ERR_OUTCOME_UNKNOWN',
+  });
+  expect(pool.status().primary).toBe(heir.name);
+  await lock.query('COMMIT');
+  await lock.end();
+  expect(await numberOn(heir, strays(3))).toBe(0);
 });
 
 test('a COPY whose connection is lost is ERR_OUTCOME_UNKNOWN, with the cause', async () => {

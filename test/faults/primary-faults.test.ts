@@ -2,7 +2,7 @@ import type { CutMode } from '@node-replicated/local-cluster';
 import { expect, test, vi } from 'vitest';
 import { duringGet, eventually, failureOf, heard, numberOn, where } from '../integration/stage.js';
 import { appUser } from './access.js';
-import { becomes, cluster, pool, stageFaults, statusOf } from './faults-stage.js';
+import { becomes, cluster, openAppPool, pool, stageFaults, statusOf } from './faults-stage.js';
 import { expectHonest, underLoad, type Verdict } from './load.js';
 
 /** What happens to the primary, without anybody taking its place. */
@@ -83,6 +83,23 @@ test('a primary whose connections end one after the other costs nobody a read', 
   expectHonest(verdict);
   expectWritesInDoubtAlone(verdict);
   expect(pool.status().primary).toBe('primary');
+});
+
+test('a write whose connections are lost as they are opened, one after the other, waits for one that is not', async () => {
+  let losses = 0;
+  const own = await openAppPool({
+    name: 'unlucky',
+    onConnect: async (client) => {
+      losses += 1;
+      if (losses <= 4) await client.query('SELECT pg_terminate_backend(pg_backend_pid())');
+    },
+  });
+  await own.query('CREATE TABLE patient (x int)');
+  expect(losses).toBeGreaterThan(4);
+  expect(
+    await numberOn(cluster.primary, "SELECT count(*) AS n FROM pg_tables WHERE tablename = 'patient'"),
+  ).toBe(1);
+  await own.end();
 });
 
 test('a primary that is set to read-only rejects writes in its own words, and stays the primary', async (context) => {

@@ -109,6 +109,20 @@ test('both replicas that are lost one after the other are replaced by the primar
   expectUnnoticed(verdict);
 });
 
+test('a read whose connections are lost as they are opened, one after the other, waits for one that is not', async () => {
+  let losses = 0;
+  const own = await openAppPool({
+    name: 'unlucky',
+    onConnect: async (client) => {
+      losses += 1;
+      if (losses <= 6) await client.query('SELECT pg_terminate_backend(pg_backend_pid())');
+    },
+  });
+  expect((await duringGet(() => own.query('SELECT 1 AS one'))).rows).toEqual([{ one: 1 }]);
+  expect(losses).toBeGreaterThan(6);
+  await own.end();
+});
+
 const sleepers = "SELECT count(*) AS n FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
 
 async function kill(node: LocalNode): Promise<() => unknown> {

@@ -6,12 +6,7 @@ import express from 'express';
 import Fastify from 'fastify';
 import { listen, listenFastify, type Site } from '../integration/listening.js';
 import type { StoredVersion } from './checker.js';
-
-/** What a visitor posts: the next version of a key. */
-export interface Item {
-  readonly key: string;
-  readonly n: number;
-}
+import { type Item, type Items, itemsIn } from './items.js';
 
 /** What a visitor is shown. */
 export interface Page {
@@ -31,6 +26,8 @@ export interface Board extends AsyncDisposable {
 export interface Database {
   readonly primary: { query<R extends object>(text: string): Promise<{ readonly rows: R[] }> };
 }
+
+const secret = 'the secret of this board is long enough';
 
 interface HttpError extends Error {
   readonly code?: string;
@@ -61,12 +58,9 @@ export async function openBoard(
   pool: ReplicatedPool,
   settings: ReplicationOptions | (() => ReplicationOptions),
 ): Promise<Board> {
-  const secret = 'the secret of this board is long enough';
-  const options = (): ReplicationOptions => ({
-    secret,
-    ...(typeof settings === 'function' ? settings() : settings),
-  });
-  const sites = [await serveExpress(pool, options()), await serveFastify(pool, options())];
+  const items = itemsIn(pool);
+  const each = typeof settings === 'function' ? settings : (): ReplicationOptions => settings;
+  const sites = [await serveExpress(items, each()), await serveFastify(items, each())];
   return {
     urls: sites.map(({ url }) => url),
     async [Symbol.asyncDispose]() {
@@ -75,16 +69,17 @@ export async function openBoard(
   };
 }
 
-async function serveExpress(pool: ReplicatedPool, options: ReplicationOptions): Promise<Site> {
+/** Serves the board with Express. */
+export async function serveExpress(items: Items, settings: ReplicationOptions): Promise<Site> {
   const app = express();
-  app.use(replicationMiddleware(options));
+  app.use(replicationMiddleware({ secret, ...settings }));
   app.use(express.json());
   app.get('/items', async (req, res) => {
-    const highest = await newest(pool, String(req.query.key));
+    const highest = await items.newest(String(req.query.key));
     res.json(page(highest, req.replication.nodes));
   });
   app.post('/items', async (req, res) => {
-    await insert(pool, req.body as Item);
+    await items.insert(req.body as Item);
     res.status(201).json(page(0, req.replication.nodes));
   });
   app.use((error: HttpError, _req: express.Request, res: express.Response, _next: express.NextFunction) => {
@@ -93,30 +88,19 @@ async function serveExpress(pool: ReplicatedPool, options: ReplicationOptions): 
   return listen(app);
 }
 
-async function serveFastify(pool: ReplicatedPool, options: ReplicationOptions): Promise<Site> {
+/** Serves it with Fastify. */
+export async function serveFastify(items: Items, settings: ReplicationOptions): Promise<Site> {
   const server = Fastify({ forceCloseConnections: true });
-  await server.register(replication, options);
+  await server.register(replication, { secret, ...settings });
   server.get<{ Querystring: { key: string } }>('/items', async (request) => {
-    const highest = await newest(pool, request.query.key);
+    const highest = await items.newest(request.query.key);
     return page(highest, request.replication.nodes);
   });
   server.post<{ Body: Item }>('/items', async (request, reply) => {
-    await insert(pool, request.body);
+    await items.insert(request.body);
     return reply.code(201).send(page(0, request.replication.nodes));
   });
   return listenFastify(server);
-}
-
-async function newest(pool: ReplicatedPool, key: string): Promise<number> {
-  const { rows } = await pool.query<{ highest: number | null }>(
-    'SELECT max(n) AS highest FROM item WHERE key = $1',
-    [key],
-  );
-  return rows[0]?.highest ?? 0;
-}
-
-async function insert(pool: ReplicatedPool, { key, n }: Item): Promise<void> {
-  await pool.query('INSERT INTO item (key, n) VALUES ($1, $2)', [key, n]);
 }
 
 /** Where a statement was tried on several nodes, the last one has served it. */

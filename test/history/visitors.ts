@@ -1,8 +1,9 @@
 import { Agent } from 'node:http';
 import { setTimeout as think } from 'node:timers/promises';
-import type { Item, Page } from './board.js';
+import type { Page } from './board.js';
 import { type Answer, Browser } from './browser.js';
 import type { History, Operation, Outcome } from './history.js';
+import type { Item } from './items.js';
 import { seededRandom } from './seeded-random.js';
 
 export interface VisitOptions {
@@ -20,6 +21,8 @@ export interface VisitOptions {
   readonly untilServedByReplica?: boolean;
   /** Whether visitors say who they are, and ask all addresses in turn. @default false */
   readonly named?: boolean;
+  /** The longest pause, in ms, between two things that a tab does. @default 120 */
+  readonly longestThinkMs?: number;
 }
 
 /** The header in which visitors say who they are. */
@@ -36,24 +39,16 @@ interface Visitor {
   readonly curiosity: number;
   /** How likely it is that the next step is a write; as a read follows it, 10 to 20 % of all are writes. */
   readonly writes: number;
+  readonly longestThinkMs: number;
 }
 
-const longestThinkMs = 120;
 /** An idle primary writes something every 15 s, and some positions are reached only then. */
 const longestReturnMs = 20_000;
 
 /** Sends visitors to a site, and resolves when all of them have left. */
 export async function visit(options: VisitOptions): Promise<void> {
-  const {
-    urls,
-    sessions,
-    seed,
-    history,
-    curiosity = 0,
-    busy,
-    untilServedByReplica = true,
-    named = false,
-  } = options;
+  const { urls, sessions, seed, history, curiosity = 0, busy } = options;
+  const { untilServedByReplica = true, longestThinkMs = 120, named = false } = options;
   const random = seededRandom(seed);
   const agent = new Agent({ keepAlive: true });
   try {
@@ -69,6 +64,7 @@ export async function visit(options: VisitOptions): Promise<void> {
         curiosity,
         // Whom others look at has something new most of the time.
         writes: curiosity > 0 && index === 0 ? 0.7 : 0.12 + 0.13 * random(),
+        longestThinkMs,
       };
       return visitor.keys.map((key) => new Tab(visitor, key, seededRandom(random() * 2 ** 32), history));
     });
@@ -138,7 +134,7 @@ class Tab {
   }
 
   #think(): Promise<void> {
-    return think(this.#random() * longestThinkMs);
+    return think(this.#random() * this.#visitor.longestThinkMs);
   }
 
   #write(): Promise<Operation> {

@@ -4,9 +4,10 @@ import { afterAll, beforeAll, describe, expect, type TestContext, test, vi } fro
 import { type Board, type Database, finalState, makeTable, openBoard } from '../history/board.js';
 import { check, type Violations } from '../history/checker.js';
 import { History, type Operation } from '../history/history.js';
+import { lookOn } from '../history/onlookers.js';
 import { visit } from '../history/visitors.js';
+import { trackWriters, writersOf } from '../history/writers.js';
 import { eventually } from '../integration/stage.js';
-import { lookOn } from './onlookers.js';
 import { PatroniCluster } from './patroni-cluster.js';
 import { findPatroni } from './patroni-packages.js';
 import { WriteOutage } from './write-outage.js';
@@ -16,15 +17,6 @@ const isMissing = typeof programs === 'string';
 if (isMissing) console.warn(`The tests with a Patroni cluster are skipped: ${programs}.`);
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 150_000 });
-
-/** What a row tells of the server that wrote it. */
-const schema = `
-  CREATE FUNCTION writer() RETURNS text LANGUAGE sql AS $$
-    SELECT ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::int || ' ' || inet_server_port() $$;
-  ALTER TABLE item ADD COLUMN writer text NOT NULL DEFAULT writer();
-  CREATE ROLE app LOGIN IN ROLE pg_monitor;
-  GRANT EXECUTE ON FUNCTION pg_control_system(), pg_control_recovery(), pg_control_checkpoint() TO app;
-  GRANT SELECT, INSERT ON item TO app`;
 
 test.runIf(isMissing && process.env.CI === 'true')('the programs of a Patroni cluster are there', () => {
   expect.fail(String(programs));
@@ -54,7 +46,7 @@ describe.skipIf(isMissing)(
         primary: { query: async (text) => cluster.query(await leader(), text) },
       };
       await makeTable(database);
-      await database.primary.query(schema);
+      await trackWriters(database);
       stops.push(onReplicationEvent('primary-changed', ({ to }) => changes.push(String(to))));
       pool = new ReplicatedPool({
         user: 'app',
@@ -153,13 +145,9 @@ describe.skipIf(isMissing)(
       });
 
       test('on each timeline one server alone has written', async () => {
-        const { rows } = await database.primary.query<{ writer: string }>('SELECT DISTINCT writer FROM item');
-        const timelines = rows.map(({ writer }) => writer.split(' ')[0]);
-        expect(new Set(timelines).size).toBe(timelines.length);
-        const ports = rows
-          .toSorted((a, b) => a.writer.localeCompare(b.writer))
-          .map(({ writer }) => writer.split(' ')[1]);
-        expect(ports).toEqual(leaders.map((name) => String(cluster.ports.get(name))));
+        const writers = await writersOf(database);
+        expect(new Set(writers.map(({ timeline }) => timeline)).size).toBe(writers.length);
+        expect(writers.map(({ port }) => port)).toEqual(leaders.map((name) => cluster.ports.get(name)));
       });
 
       test('the primaries that it followed are those that Patroni made, and nothing was restarted', () => {

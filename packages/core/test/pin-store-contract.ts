@@ -211,5 +211,9 @@ function join(a: string, b: string): string {
   const [[timeline = 0n, lsn = 0n], [other = 0n, later = 0n]] = [a, b].map((position) =>
     position.split('-').map(BigInt),
   ) as [bigint[], bigint[]];
-  return `${timeline > other ? timeline : other}-${lsn > later ? lsn : later}`;
+  return `${greater(timeline, other)}-${greater(lsn, later)}`;
+}
+
+function greater(a: bigint, b: bigint): bigint {
+  return a - b > 0n ? a : b;
 }

@@ -3,6 +3,7 @@ import type { Position } from '@node-replicated/core/cluster';
 import type pg from 'pg';
 import type { PgNode } from './node.js';
 import type { PgCluster } from './pg-cluster.js';
+import { rest } from './rest.js';
 import type { Taken } from './session-pool.js';
 import { readFailure } from './sqlstate.js';
 
@@ -43,7 +44,7 @@ export function checkoutReader(node: PgNode, hasBetter: () => boolean): Promise<
  */
 export function checkoutWriter(cluster: PgCluster, pinned: Position | undefined, done: Done): void {
   const primary = cluster.primaryFor(pinned) ?? cluster.presumed;
-  const taking = { cluster, pinned, former: undefined };
+  const taking = { cluster, pinned, until: undefined };
   if (primary !== undefined) takeWriter(taking, primary, done);
   else cluster.waitForPrimary(pinned).then((node) => takeWriter(taking, node, done), done);
 }
@@ -64,21 +65,25 @@ export function checkoutWriterElsewhere(
   cluster
     .suspect(former, error)
     .then(() => cluster.waitForPrimary(pinned))
-    .then(
-      (node) => (node === former ? done(error) : takeWriter({ cluster, pinned, former }, node, done)),
-      done,
-    );
+    .then((node) => {
+      if (node === former) return done(error);
+      takeWriter({ cluster, pinned, until: cluster.clock.now() + cluster.settings.waitMs }, node, done);
+    }, done);
 }
 
-/** Who wants to write, and the node that did not take it. */
+/** Who wants to write. */
 interface Taking {
   readonly cluster: PgCluster;
   readonly pinned: Position | undefined;
-  readonly former: PgNode | undefined;
+  /**
+   * The moment, in ms of the cluster's clock, from which on a refusal is final: several nodes may be lost one after
+   * the other, and whatever was not sent may wait. undefined before the first refusal.
+   */
+  readonly until: number | undefined;
 }
 
 function takeWriter(taking: Taking, node: PgNode, done: Done): void {
-  const { cluster, pinned, former } = taking;
+  const { cluster, pinned, until } = taking;
   node.takeWriter((refusal, client, release) => {
     if (client !== undefined && release !== undefined) {
       if (cluster.confirm(node) && cluster.primaryFor(pinned) !== undefined)
@@ -87,12 +92,17 @@ function takeWriter(taking: Taking, node: PgNode, done: Done): void {
       release();
     }
     const error = client === undefined ? refusal : node.notPrimary();
-    const isFinal = former !== undefined || (node === cluster.presumed && !isNotPrimary(error));
-    if (isFinal || !isNotTaken(error)) return done(error);
+    const now = cluster.clock.now();
+    if ((node === cluster.presumed && !isNotPrimary(error)) || !isNotTaken(error)) return done(error);
+    if (until !== undefined && now >= until) return done(cluster.noPrimary(pinned, error));
     cluster
       .suspect(node, error)
+      .then(() => (until === undefined ? undefined : rest(cluster.clock)))
       .then(() => cluster.waitForPrimary(pinned))
-      .then((next) => takeWriter({ cluster, pinned, former: node }, next, done), done);
+      .then(
+        (next) => takeWriter({ ...taking, until: until ?? now + cluster.settings.waitMs }, next, done),
+        done,
+      );
   });
 }
 

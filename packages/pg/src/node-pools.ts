@@ -21,6 +21,8 @@ export class NodePools {
   #writer: SessionPool | undefined;
   /** Pools that nobody takes a connection from any more, until the last one has come back. */
   readonly #retired = new Map<SessionPool, Promise<void>>();
+  /** Those of them to write with. */
+  readonly #formerWriters = new Set<SessionPool>();
 
   constructor(makers: PoolMakers) {
     this.#makers = makers;
@@ -63,6 +65,7 @@ export class NodePools {
   retireWriter(error: Error): Promise<void> {
     const writer = this.#writer;
     this.#writer = undefined;
+    if (writer !== undefined) this.#formerWriters.add(writer);
     return this.#retire(writer, error);
   }
 
@@ -74,6 +77,11 @@ export class NodePools {
   /** Whoever waits for a connection gets the error, and all connections are cut. */
   sever(error: Error): void {
     for (const pool of [this.#reader, this.#writer, ...this.#retired.keys()]) pool?.sever(error);
+  }
+
+  /** The same, but only for writes that are under way in pools which were given up. */
+  severFormerWriters(error: Error): void {
+    for (const pool of this.#formerWriters) pool.sever(error);
   }
 
   /** The same, but only for reads that can run elsewhere: those outside a transaction. */
@@ -93,6 +101,7 @@ export class NodePools {
     if (pool === undefined) return Promise.resolve();
     const retired = pool.retire(error).finally(() => {
       this.#retired.delete(pool);
+      this.#formerWriters.delete(pool);
       this.#makers.onGone(pool.pool);
     });
     this.#retired.set(pool, retired);

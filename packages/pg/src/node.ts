@@ -230,6 +230,14 @@ export class PgNode implements Balanced, Selectable {
     return this.#pools.retireWriter(this.notPrimary());
   }
 
+  /**
+   * Another node has become the primary: what this one would acknowledge from now on may be lost, so nothing that is
+   * under way here is waited for.
+   */
+  abandonWrites(): void {
+    this.#pools.severFormerWriters(this.notPrimary());
+  }
+
   /** Whether the node is no longer one of the cluster. */
   get hasLeft(): boolean {
     return this.#hasLeft;

@@ -91,7 +91,7 @@ export class PgCluster implements Cluster {
       clock,
       settings,
       replicas: () => this.#replicas,
-      primary: () => this.#primary ?? this.#node(this.#watcher.topology.splitBrain[0]),
+      primary: (decision) => this.#primary ?? this.#claimant(decision),
       waitMs: (decision) => waitMsOf(this, decision),
       lookAround: () => this.#lookAround(),
     });
@@ -253,8 +253,11 @@ export class PgCluster implements Cluster {
     this.events.publish('dirty-release', { cluster: this.name, node: name });
   }
 
-  /** @param pinned the position that the client's pin names */
-  noPrimary(pinned: Position | undefined): ReplicationError {
+  /**
+   * @param pinned the position that the client's pin names
+   * @param cause what whoever tells it has met; without it, what is known of the nodes
+   */
+  noPrimary(pinned: Position | undefined, cause: unknown = this.#cause()): ReplicationError {
     const { splitBrain, timeline } = this.topology;
     if (splitBrain.length > 0) {
       const names = splitBrain.map(({ node }) => node).join(' and ');
@@ -267,15 +270,15 @@ export class PgCluster implements Cluster {
     const what = this.isLeftBehind(pinned)
       ? `This client has been served by a newer primary of cluster '${name}' than those of timeline ${timeline}, which was not found in ${settings.waitMs} ms`
       : `Cluster '${name}' has had no primary for ${settings.waitMs} ms`;
-    const cause = this.#cause();
     return new ReplicationError('ERR_NO_PRIMARY', `${what}: ${this.#reasons()}`, { cause });
   }
 
   /** The error of a read that no node could serve. */
   noReader(decision: Decision): ReplicationError {
+    const others = this.#replicas.length + this.topology.splitBrain.length;
     const primaryOnly =
       decision.role === 'primary' ||
-      (requiresPosition(decision) && (this.#replicas.length > 0 || this.isLeftBehind(decision.pinned)));
+      (requiresPosition(decision) && (others > 0 || this.isLeftBehind(decision.pinned)));
     if (primaryOnly) return this.noPrimary(decision.pinned);
     return new ReplicationError(
       'ERR_NO_NODE',
@@ -320,11 +323,26 @@ export class PgCluster implements Cluster {
       lost = node.observe(description) || lost;
     }
     if (former !== undefined && former !== this.#primary) this.#close(former.retireWriter());
-    // What is under way on a primary that was only removed goes on, until there is another one.
-    if (this.#primary !== undefined) for (const node of this.#leaving) node.isPrimary = false;
+    // What is under way on a former primary goes on, until there is another one.
+    if (this.#primary !== undefined && this.#primary !== former) this.#abandonOthers(this.#primary);
     if (lost) this.#discovery?.hurry();
     for (const nodes of [this.#nodes.values(), this.#leaving])
       for (const node of nodes) node.reconsiderReads();
+  }
+
+  /**
+   * While several nodes say that they are the primary, each may lack what a client has written, and nobody can tell:
+   * one of them serves whoever need not see anything in particular.
+   */
+  #claimant(decision: Decision): PgNode | undefined {
+    const needsPrimary = decision.role === 'primary' || requiresPosition(decision);
+    return needsPrimary ? undefined : this.#node(this.#watcher.topology.splitBrain[0]);
+  }
+
+  #abandonOthers(primary: PgNode): void {
+    for (const node of this.#leaving) node.isPrimary = false;
+    for (const node of [...this.#nodes.values(), ...this.#leaving])
+      if (node !== primary) node.abandonWrites();
   }
 
   /** Somebody waits for a node that can serve: any may be back, and others may have come. */

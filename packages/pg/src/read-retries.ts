@@ -1,13 +1,15 @@
 import type { Decision, Session } from '@node-replicated/core/adapter';
 import type { PgNode } from './node.js';
 import type { PgCluster } from './pg-cluster.js';
+import { rest } from './rest.js';
 import { readFailure } from './sqlstate.js';
 import { staleRead } from './stale-read.js';
 
 /**
  * Where a read goes that no node can serve at once, or that a node could not serve: to each other node that can, and
  * at last to the primary's reader, each once. Where there is none, it gets one chance more on whichever node serves
- * after a look at those that have failed: a connection may be lost although its server is well.
+ * after a look at those that have failed: a connection may be lost although its server is well. As long as it was not
+ * sent anywhere after that, it waits for a node as any read does, for `failoverWaitMs` in all.
  */
 export class ReadRetries {
   readonly #cluster: PgCluster;
@@ -15,6 +17,8 @@ export class ReadRetries {
   readonly #failed = new Set<PgNode>();
   #decision: Decision;
   #isLastChance = false;
+  /** From when on, in ms of the cluster's clock, it waits no more. */
+  #deadline: number | undefined;
 
   constructor(cluster: PgCluster, decision: Decision, session: Session | undefined) {
     this.#cluster = cluster;
@@ -62,11 +66,13 @@ export class ReadRetries {
   async next(node: PgNode, error: unknown, wasSent: boolean): Promise<PgNode> {
     const { readers } = this.#cluster;
     const suspected = readFailure(error) === 'conflict' ? undefined : this.#cluster.suspect(node, error);
-    if (this.#isLastChance) throw error;
-    this.#failed.add(node);
-    const other = readers.instead(this.#decision, this.#session, this.#failed);
-    if (other !== undefined) return other;
-    this.#isLastChance = true;
+    if (this.#isLastChance) await this.#wait(error, wasSent);
+    else {
+      this.#failed.add(node);
+      const other = readers.instead(this.#decision, this.#session, this.#failed);
+      if (other !== undefined) return other;
+      this.#isLastChance = true;
+    }
     await suspected;
     const well = readers.now(this.#decision, this.#session);
     if (well !== undefined) return well;
@@ -76,6 +82,18 @@ export class ReadRetries {
     if (wasSent && found === node && this.#decision.role === 'primary' && this.#decision.reason !== 'pin')
       throw error;
     return found;
+  }
+
+  /**
+   * The read had its last chance. One that was sent again may be what servers die of; one that was not has only met
+   * several losses in a row.
+   */
+  async #wait(error: unknown, wasSent: boolean): Promise<void> {
+    if (wasSent) throw error;
+    const { clock, settings } = this.#cluster;
+    this.#deadline ??= clock.now() + settings.waitMs;
+    if (clock.now() >= this.#deadline) throw this.#cluster.noReader(this.#decision);
+    await rest(clock);
   }
 
   #chooseStale(): PgNode {

@@ -19,7 +19,8 @@ export interface ReaderSources {
   readonly settings: PoolSettings;
   /** The replicas that may be read from just now. */
   replicas(): readonly PgNode[];
-  primary(): PgNode | undefined;
+  /** The primary, or whoever else may stand in for it where there is none. */
+  primary(decision: Decision): PgNode | undefined;
   /** For how many ms a read waits for any node that can serve it. */
   waitMs(decision: Decision): number;
   /** Somebody waits for a node that can serve. */
@@ -216,7 +217,7 @@ export class ReaderChoice {
   }
 
   #primary(decision: Decision, without: Without): PgNode | undefined {
-    const primary = this.#sources.primary();
+    const primary = this.#sources.primary(decision);
     if (primary === undefined || without?.has(primary) === true) return undefined;
     return this.#isLeftBehind(decision) ? undefined : primary;
   }

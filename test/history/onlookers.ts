@@ -1,8 +1,8 @@
 import { Agent } from 'node:http';
 import { setTimeout as think } from 'node:timers/promises';
-import type { Page } from '../history/board.js';
-import { Browser } from '../history/browser.js';
-import type { History, Operation } from '../history/history.js';
+import type { Page } from './board.js';
+import { Browser } from './browser.js';
+import type { History, Operation } from './history.js';
 
 export interface OnlookerOptions {
   readonly urls: readonly string[];
@@ -10,12 +10,12 @@ export interface OnlookerOptions {
   readonly history: History;
   /** Whether they still stay. */
   readonly busy: () => boolean;
+  /** The pause, in ms, between two looks. @default 40 */
+  readonly thinkMs?: number;
 }
 
-const thinkMs = 40;
-
 /** Sends visitors who only read what others write, so that nothing but the loss of all nodes can hold them up. */
-export async function lookOn({ urls, count, history, busy }: OnlookerOptions): Promise<void> {
+export async function lookOn({ urls, count, history, busy, thinkMs = 40 }: OnlookerOptions): Promise<void> {
   const agent = new Agent({ keepAlive: true });
   try {
     const onlookers = Array.from({ length: count }, async (_, index) => {

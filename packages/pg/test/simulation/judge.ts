@@ -33,10 +33,16 @@ export interface Violation {
  * of the primary that was promoted last. A promotion with what only the former primary had takes writes away, and
  * what was written elsewhere after it was never there.
  *
- * A read that misses one of them is excused in one case alone: a server has answered whose history was begun without
- * a promotion, as one is that somebody starts as a second primary by hand. It has the number of another history, so
- * neither the server, nor a process that sees only this one, nor any pin can tell the two apart. Everything else can
- * be told: a server says its timeline, and so does each pin, even that of a write whose position could not be had.
+ * A read that misses one of them is excused where nobody can tell:
+ * - A server has answered whose history was begun without a promotion, as one is that somebody starts as a second
+ *   primary by hand. It has the number of another history, so neither the server, nor a process that sees only this
+ *   one, nor any pin can tell the two apart.
+ * - A server of a former history has answered which has not got the write at all, and of the later promotion that
+ *   counts neither the process has heard nor the client's pin: the write was lost to the former history, or was late,
+ *   made on the newer one after its client's pin had left.
+ *
+ * Everything else can be told: a server says its timeline, and so does each pin, even that of a write whose position
+ * could not be had.
  */
 export class Judge {
   readonly violations: Violation[] = [];

@@ -11,6 +11,7 @@ import { holdMs, judgeHold } from './judge-hold.js';
 import { type Cookies, cookieNames, isBefore, readToken, type TokenFacts } from './pin-facts.js';
 import { ownSystem } from './sim-database.js';
 import { hiddenWriteText, readText, writeText } from './sim-protocol.js';
+import { bitsOf } from './sim-server.js';
 import type { Lineage, SimWorld, WebProcess, WebSide } from './web-process.js';
 
 /** What a request does, in this order. A write that is left is not waited for. */
@@ -159,11 +160,13 @@ export class Request {
       const {
         visible = 0,
         server = '',
+        history = 0,
         rival = false,
       } = await (this.#plan.leased ? this.#runLeased(readText) : this.#run(readText));
       this.#seen |= visible & database.kept;
       this.#reads.push(`${server}: ${this.#scope.session.uses.at(-1)?.reason}`);
-      const missed = rival ? 0 : required & database.kept & ~visible;
+      const expected = required & database.kept & ~this.#lostTo(server, history);
+      const missed = rival ? 0 : expected & ~visible;
       judge.note(
         () =>
           `${name} reads ${bits(visible)} on ${server} (${decision.reason}), and may not miss ${bits(required)}`,
@@ -191,6 +194,28 @@ export class Request {
     }
   }
 
+  /** The newest history that the process has heard of. */
+  get #heard(): number {
+    return this.#process.cluster.topology.timeline;
+  }
+
+  /** The newest history that the client's pin has to name. */
+  get #met(): number {
+    const { history: named = 0, bits: known = 0 } = this.#known ?? {};
+    return Math.max(named, this.#world.database.historyOf(known));
+  }
+
+  /**
+   * The writes that a server's history has not, as a promotion took them away, or a later one has begun where they are:
+   * nobody can know as long as neither the client's pin nor the process has heard of the later one.
+   */
+  #lostTo(name: string, history: number): number {
+    const { database } = this.#world;
+    if (history < Math.max(this.#met, this.#heard) || history >= database.timeline) return 0;
+    const { branch } = this.#process.server(name);
+    return branch.timeline === history ? ~bitsOf(branch) : 0;
+  }
+
   /** The nodes that may serve a read, and are known to be up. */
   #ableToServe(anyReplica: boolean): readonly string[] {
     const { primary, replicas, timeline } = this.#process.cluster.topology;
@@ -210,10 +235,8 @@ export class Request {
     try {
       const { server, history = 0 } = await this.#run(text);
       this.#written |= bit;
-      const { history: named = 0, bits: known = 0 } = this.#known ?? {};
-      const met = Math.max(named, database.historyOf(known));
-      if (history < met) {
-        const how = `${this.#plan.name} wrote ${id} on ${server}, of history ${history}, and has met ${met}`;
+      if (history < this.#met) {
+        const how = `${this.#plan.name} wrote ${id} on ${server}, of history ${history}, and has met ${this.#met}`;
         judge.report('nothing is written to a primary that the pin of its client has left behind', how);
       }
       if (this.#plan.rule?.consistency !== 'eventual') this.#required |= bit;
@@ -263,6 +286,7 @@ export class Request {
       cookie: name,
       bits: foreign ? 0 : (this.#known?.bits ?? 0) | lineage.bits | wrote | seen,
     };
+    this.#world.database.noteLate(this.#begun & ~this.#written, Math.max(facts.history, this.#heard));
     for (const held of this.#held) {
       if (!isBefore(facts, held)) continue;
       judge.report(

@@ -46,9 +46,9 @@ export const sabotages: readonly Sabotage[] = [
   {
     what: 'nameless pins',
     how: 'a pin whose position could not be had does not name its timeline',
-    breaks: leftBehind,
+    breaks: seen,
     faults: ['failover', 'cut', 'slow'],
-    from: 7_914,
+    from: 7_000,
   },
   { what: 'early position', how: 'a position that was taken before the commit is used', breaks: seen },
   { what: 'any replica', how: 'a replica that has not caught up is better than none', breaks: seen },

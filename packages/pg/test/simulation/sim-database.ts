@@ -29,6 +29,8 @@ export class SimDatabase {
   diverged = false;
   /** Since when nothing goes wrong any more. */
   calmSince: number | undefined;
+  /** What the pins of late writes name. */
+  readonly #pinned = new Map<number, number>();
   readonly #time: VirtualTime;
   readonly #random: SeededRandom;
 
@@ -213,11 +215,17 @@ export class SimDatabase {
     this.start(server);
   }
 
-  /** The newest timeline on which any of these writes was written, in the history that counts. */
+  /** Writes are still under way whose client's pin leaves now: it can name no newer history than this one. */
+  noteLate(bits: number, history: number): void {
+    for (let bit = 1; bit <= bits; bit <<= 1) if ((bit & bits) !== 0) this.#pinned.set(bit, history);
+  }
+
+  /** The newest timeline on which any of these writes was written, in the history that counts, as far as pins name it. */
   historyOf(bits: number): number {
     let newest = 0;
     for (const { bit, timeline } of this.branch.records) {
-      if ((bit & bits) !== 0 && timeline > newest) newest = timeline;
+      const named = Math.min(timeline, this.#pinned.get(bit) ?? timeline);
+      if ((bit & bits) !== 0 && named > newest) newest = named;
     }
     return newest;
   }

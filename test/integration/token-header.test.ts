@@ -81,9 +81,10 @@ describe.for(frameworks)('a client of %s that keeps no cookies', (framework) => 
     );
     const cookie = pinCookieOf(await write(site)) ?? '';
     await goOn(cluster);
+    await returnsToReplica(() => read(site, { cookie }), 1);
     await standStill(cluster);
     const token = (await write(site)).headers.get('x-pin') ?? '';
-    await returnsToReplica(() => read(site, { cookie }), 1);
+    expect(await read(site, { cookie })).toEqual({ count: 1, from: 'replica caught-up' });
     expect(await read(site, { cookie, 'X-Pin': token })).toEqual({ count: 2, from: 'primary pin' });
     const united = (await write(site, { cookie, 'X-Pin': token })).headers.get('x-pin') ?? '';
     expect(await read(site, { 'X-Pin': united })).toEqual({ count: 3, from: 'primary pin' });

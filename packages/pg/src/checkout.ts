@@ -94,7 +94,9 @@ function takeWriter(taking: Taking, node: PgNode, done: Done): void {
     const error = client === undefined ? refusal : node.notPrimary();
     const now = cluster.clock.now();
     if ((node === cluster.presumed && !isNotPrimary(error)) || !isNotTaken(error)) return done(error);
-    if (until !== undefined && now >= until) return done(cluster.noPrimary(pinned, error));
+    if (until !== undefined && now >= until) {
+      return done(isNotPrimary(error) ? error : cluster.noPrimary(pinned, error));
+    }
     cluster
       .suspect(node, error)
       .then(() => (until === undefined ? undefined : rest(cluster.clock)))

@@ -89,10 +89,9 @@ export class ReadRetries {
    * several losses in a row.
    */
   async #wait(error: unknown, wasSent: boolean): Promise<void> {
-    if (wasSent) throw error;
     const { clock, settings } = this.#cluster;
     this.#deadline ??= clock.now() + settings.waitMs;
-    if (clock.now() >= this.#deadline) throw this.#cluster.noReader(this.#decision);
+    if (wasSent || clock.now() >= this.#deadline) throw error;
     await rest(clock);
   }
 

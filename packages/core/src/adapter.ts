@@ -13,4 +13,4 @@ export type { RequestFacts } from './request-facts.js';
 export { toRoleRule } from './role.js';
 export { type RoleSwitch, toRoleSwitch } from './role-switch.js';
 export { currentScope, runInScope, runWithSwitch, type Scope } from './scope.js';
-export type { Session } from './session.js';
+export type { PinObserver, Session } from './session.js';

@@ -31,6 +31,11 @@ export interface SessionOrigin {
   readonly pin?: Pin | undefined;
 }
 
+/** An object, as a function that each request makes for itself costs far more than its few bytes. */
+export interface PinObserver {
+  pinMoves(): void;
+}
+
 /** A node that has served the request, in which role and why. */
 export interface NodeUse {
   readonly node: string;
@@ -47,8 +52,8 @@ export class Session {
   readonly facts: RequestFacts | undefined;
   /** ms since the epoch; a request's pin is judged by this moment, so that it does not expire half-way. */
   readonly startedAt: number;
-  /** Called once, when the client's pin is about to move: only then need an adapter watch the response headers. */
-  onPinMoves: (() => void) | undefined;
+  /** Told once, when the client's pin is about to move: only then need an adapter watch the response headers. */
+  pinObserver: PinObserver | undefined;
 
   readonly #job: RoleRule | undefined;
   #revision = 0;
@@ -294,7 +299,7 @@ export class Session {
     this.#movesSaved = false;
     if (this.#moves === undefined) {
       this.#moves = new PinMoves();
-      if (!this.#headersLeft) this.onPinMoves?.();
+      if (!this.#headersLeft) this.pinObserver?.pinMoves();
     }
     return this.#moves;
   }

@@ -62,7 +62,7 @@ describe('monotonic reads', () => {
   test('announce the first read, as only then the headers need be watched', () => {
     const scope = aRequest({ config });
     const announced = vi.fn();
-    scope.session.onPinMoves = announced;
+    scope.session.pinObserver = { pinMoves: announced };
     expect(announced).not.toHaveBeenCalled();
     scope.session.noteRead(clusterAt('9'), 'replica');
     scope.session.noteRead(clusterAt('9'), 'replica');

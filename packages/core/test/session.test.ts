@@ -285,19 +285,21 @@ describe('what a request has written', () => {
 
   test('is announced once, by its first write to any cluster', () => {
     const { session } = aRequest();
-    session.onPinMoves = vi.fn();
+    const observer = { pinMoves: vi.fn() };
+    session.pinObserver = observer;
     session.beginWrite(main);
     session.beginWrite(main);
     session.beginWrite(posts);
-    expect(session.onPinMoves).toHaveBeenCalledTimes(1);
+    expect(observer.pinMoves).toHaveBeenCalledTimes(1);
   });
 
   test('is not announced when it comes too late to be pinned', () => {
     const { session } = aRequest();
-    session.onPinMoves = vi.fn();
+    const observer = { pinMoves: vi.fn() };
+    session.pinObserver = observer;
     session.sealHeaders();
     session.beginWrite(main);
-    expect(session.onPinMoves).not.toHaveBeenCalled();
+    expect(observer.pinMoves).not.toHaveBeenCalled();
   });
 });
 

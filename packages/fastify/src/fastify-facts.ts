@@ -9,12 +9,13 @@ export class FastifyFacts implements RequestFacts {
   readonly route: string | undefined;
   readonly #request: FastifyRequest;
 
-  constructor(request: FastifyRequest) {
+  /** @param route the name under which the override map knows the request's route */
+  constructor(request: FastifyRequest, route: string | undefined) {
     this.#request = request;
     this.method = request.method;
     this.path = request.originalUrl;
     this.headers = request.headers;
-    this.route = request.routeOptions.config.name;
+    this.route = route;
   }
 
   get request(): object {

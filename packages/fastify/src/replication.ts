@@ -75,7 +75,7 @@ async function register(
   server: FastifyInstance,
   options: ReplicationOptions | ReplicationConfig,
 ): Promise<void> {
-  server.decorateRequest('replication');
+  server.decorateRequest('replication', { getter: replicationOf });
   server.decorateRequest(carried);
   server.addHook('onRequest', replicationHook(options));
   // Hooks of others may lose the scope, so each stage enters it anew; so does the last step before a handler.
@@ -90,13 +90,21 @@ async function register(
 
 function openScope(config: ReplicationConfig, request: Carrier, reply: FastifyReply, next: Done): void {
   if (request[carried] !== undefined) return enterScope(request, reply, next);
-  const scope = openRequest(config, new FastifyFacts(request), routeRule(request));
+  // Fastify makes these options anew each time that they are asked for.
+  const { routeOptions } = request;
+  const facts = new FastifyFacts(request, routeOptions.config.name);
+  const scope = openRequest(config, facts, routeRule(routeOptions));
   request[carried] = scope;
-  request.replication = new RequestReplication(scope);
   attachScope(request.raw, reply.raw, scope);
   const refusal = readOnlyAnswer(scope);
   if (refusal === undefined) runInScope(scope, next);
   else reply.code(refusal.status).headers(refusal.headers).send(refusal.body);
+}
+
+/** Its type says that it is there: before the plugin's first hook, it is not. */
+function replicationOf(this: FastifyRequest): RequestReplication {
+  const scope = (this as Carrier)[carried];
+  return (scope === undefined ? undefined : new RequestReplication(scope)) as RequestReplication;
 }
 
 function enterScope(request: Carrier, _reply: FastifyReply, next: Done): void {

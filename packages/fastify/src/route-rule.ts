@@ -24,9 +24,9 @@ export function compileRouteRule(route: RouteOptions): void {
  *
  * @throws ERR_ROLE or ERR_OPTION, naming the route
  */
-export function routeRule({ routeOptions }: FastifyRequest): RoleRule | undefined {
-  const config: CompiledConfig = routeOptions.config;
+export function routeRule(route: FastifyRequest['routeOptions']): RoleRule | undefined {
+  const config: CompiledConfig = route.config;
   if (config.replication === undefined) return undefined;
-  const { method, url } = routeOptions;
+  const { method, url } = route;
   return config[compiled] ?? toRoleRule(config.replication, `route ${String(method)} ${String(url)}`);
 }

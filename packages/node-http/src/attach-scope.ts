@@ -1,4 +1,4 @@
-import { readyToSeal, type Scope, sealResponse } from '@node-replicated/core/adapter';
+import { type PinObserver, readyToSeal, type Scope, sealResponse } from '@node-replicated/core/adapter';
 import { type AddedHeader, beforeHeaders } from './before-headers.js';
 import { bindToScope } from './bind-to-scope.js';
 import { holdResponse } from './hold-response.js';
@@ -12,16 +12,31 @@ import { serverTiming } from './server-timing.js';
  * The response's headers are watched from that moment on, so a request that only reads pays nothing for it.
  */
 export function attachScope(req: HttpRequest, res: HttpResponse, scope: Scope): void {
-  scope.session.onPinMoves = (): void => {
+  scope.session.pinObserver = new PinBearer(res, scope);
+  if (scope.session.config?.serverTiming === true) beforeHeaders(res, () => timing(scope));
+  bindToScope(req, res, scope);
+}
+
+/** Has a response carry the pin that its request moves. */
+class PinBearer implements PinObserver {
+  readonly #res: HttpResponse;
+  readonly #scope: Scope;
+
+  constructor(res: HttpResponse, scope: Scope) {
+    this.#res = res;
+    this.#scope = scope;
+  }
+
+  pinMoves(): void {
+    const res = this.#res;
+    const scope = this.#scope;
     if (res.headersSent) {
       sealResponse(scope);
       return;
     }
     beforeHeaders(res, () => sealHeaders(scope));
     holdResponse(res, () => readyToSeal(scope));
-  };
-  if (scope.session.config?.serverTiming === true) beforeHeaders(res, () => timing(scope));
-  bindToScope(req, res, scope);
+  }
 }
 
 function timing({ session }: Scope): readonly AddedHeader[] {

@@ -79,14 +79,27 @@ function bindAll(message: BindableMessage): boolean {
 }
 
 function bindEvents(message: BindableMessage): void {
-  const { emit } = message;
-  message.emit = function (this: EventEmitter & Carrier, ...args): boolean {
+  message.emit = scopedEmit(message.emit);
+}
+
+type Emit = EventEmitter['emit'];
+
+/** What was made last, and for which `emit`: nearly all messages have the same one. */
+let lastEmit: Emit | undefined;
+let lastScoped: Emit | undefined;
+
+/** An `emit` that calls another one in the scope of its message: one for all messages, as one for each costs too much. */
+function scopedEmit(emit: Emit): Emit {
+  if (lastScoped !== undefined && lastEmit === emit) return lastScoped;
+  lastEmit = emit;
+  lastScoped = function (this: EventEmitter & Carrier, ...args): boolean {
     // Most events have no listener, so there is nothing that could run in the wrong scope.
     if (this.listenerCount(args[0]) === 0) return Reflect.apply(emit, this, args);
     const scope = carriedBy(this);
     if (scope === undefined) return Reflect.apply(emit, this, args);
     return callInScope(scope, () => Reflect.apply(emit, this, args));
   };
+  return lastScoped;
 }
 
 /**

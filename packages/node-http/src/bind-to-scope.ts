@@ -3,6 +3,7 @@ import { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { runInScope, type Scope } from '@node-replicated/core/adapter';
 import { bindListeners, callInScope } from './bind-listeners.js';
+import { carriedScope, carryOnResponse, carryScope } from './carry-scope.js';
 
 /** What the responses of `node:http` and of `node:http2` have in common, as far as sockets go. */
 export interface BindableResponse extends BindableMessage {
@@ -13,14 +14,6 @@ interface BindableMessage extends EventEmitter {
   assignSocket?(socket: Socket): void;
 }
 
-const carried: unique symbol = Symbol('node-replicated.scope');
-
-/** A request carries its scope, and so does a response, unless it finds it on its request. */
-interface Carrier {
-  [carried]?: Scope;
-  readonly req?: Carrier;
-}
-
 /**
  * Makes the listeners and callbacks of a request and of its response run in the request's scope, whoever
  * registered them and whatever triggers them: Node's parser emits `data`, `end` and `close` outside any scope,
@@ -28,25 +21,12 @@ interface Carrier {
  * What is emitted inside `usePrimary()` or `useReplica()` of this request stays there.
  */
 export function bindToScope(req: EventEmitter, res: BindableResponse, scope: Scope): void {
-  carry(req, scope);
+  carryScope(req, scope);
   if (!bindAll(req)) bindEvents(req);
   if (bindAll(res)) return;
-  carry(res, scope);
+  carryOnResponse(res, scope);
   bindEvents(res);
   if (res.socket === null) bindFlush(res, res);
-}
-
-function carry(message: object, scope: Scope): void {
-  (message as Carrier)[carried] = scope;
-}
-
-/** The scope that a request is bound to. */
-export function boundScope(req: object): Scope | undefined {
-  return (req as Carrier)[carried];
-}
-
-function carriedBy(message: Carrier): Scope | undefined {
-  return message[carried] ?? message.req?.[carried];
 }
 
 const nodesOwn: ReadonlySet<object> = new Set([IncomingMessage.prototype, ServerResponse.prototype]);
@@ -73,7 +53,7 @@ function bindAll(message: BindableMessage): boolean {
   if (prototype === undefined) return false;
   if (prepared.has(prototype)) return true;
   prepared.add(prototype);
-  bindListeners(prototype, carriedBy);
+  bindListeners(prototype, carriedScope);
   bindFlush(prototype, message);
   return true;
 }
@@ -92,10 +72,10 @@ let lastScoped: Emit | undefined;
 function scopedEmit(emit: Emit): Emit {
   if (lastScoped !== undefined && lastEmit === emit) return lastScoped;
   lastEmit = emit;
-  lastScoped = function (this: EventEmitter & Carrier, ...args): boolean {
+  lastScoped = function (this: EventEmitter, ...args): boolean {
     // Most events have no listener, so there is nothing that could run in the wrong scope.
     if (this.listenerCount(args[0]) === 0) return Reflect.apply(emit, this, args);
-    const scope = carriedBy(this);
+    const scope = carriedScope(this);
     if (scope === undefined) return Reflect.apply(emit, this, args);
     return callInScope(scope, () => Reflect.apply(emit, this, args));
   };
@@ -109,7 +89,7 @@ function scopedEmit(emit: Emit): Emit {
  */
 function bindFlush(target: BindableMessage, { assignSocket }: BindableMessage): void {
   if (assignSocket === undefined) return;
-  target.assignSocket = function (this: Carrier, socket): void {
-    runInScope(carriedBy(this), () => Reflect.apply(assignSocket, this, [socket]));
+  target.assignSocket = function (this: object, socket): void {
+    runInScope(carriedScope(this), () => Reflect.apply(assignSocket, this, [socket]));
   };
 }

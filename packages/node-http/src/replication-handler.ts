@@ -7,7 +7,8 @@ import {
   runInScope,
 } from '@node-replicated/core/adapter';
 import { attachScope } from './attach-scope.js';
-import { applicationPrototype, boundScope } from './bind-to-scope.js';
+import { applicationPrototype } from './bind-to-scope.js';
+import { carriedScope } from './carry-scope.js';
 import { HttpFacts, type HttpRequest, type HttpResponse } from './http-facts.js';
 
 /** Middleware in the style of Connect, for any server whose requests and responses are Node's own. */
@@ -34,7 +35,7 @@ export type Replicated<Request extends HttpRequest> = Request & { readonly repli
 export function replicationHandler(options?: ReplicationOptions | ReplicationConfig): ReplicationHandler {
   const config = defineReplication(options);
   return (req, res, next): void => {
-    if (boundScope(req) !== undefined) {
+    if (carriedScope(req) !== undefined) {
       next();
       return;
     }
@@ -63,7 +64,7 @@ function showReplication(req: HttpRequest): void {
   Object.defineProperty(owner, 'replication', {
     configurable: true,
     get(this: object): RequestReplication | undefined {
-      const scope = boundScope(this);
+      const scope = carriedScope(this);
       return scope === undefined ? undefined : new RequestReplication(scope);
     },
   });

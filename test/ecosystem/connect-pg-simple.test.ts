@@ -3,10 +3,9 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
-import { replicationMiddleware } from '@node-replicated/express';
 import type { ReplicatedPool } from '@node-replicated/pg';
 import connectPgSimple, { type PGStore } from 'connect-pg-simple';
-import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
+import type { ErrorRequestHandler, Express, RequestHandler } from 'express';
 import session from 'express-session';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { listen, type Site } from '../integration/listening.js';
@@ -66,11 +65,11 @@ const storedUntil = (): Promise<number> =>
   numberOn(stage.cluster.primary, 'SELECT max(extract(epoch FROM expire)) AS n FROM session');
 
 let site: Site;
-let promptApp: Express;
+let primaryApp: Express;
 beforeAll(async () => {
   const { app, store, pool } = stage.example;
-  ({ promptApp } = (await import(compiled('sessions-on-replicas'))) as { promptApp: Express });
-  for (const each of [app, promptApp]) addRoutes(each);
+  ({ primaryApp } = (await import(compiled('sessions-on-primary'))) as { primaryApp: Express });
+  for (const each of [app, primaryApp]) addRoutes(each);
   site = await listen(app);
   // The table is created before the replicas are stopped.
   await promisify((done: (error: unknown) => void) => store.get('nobody', done))();
@@ -84,22 +83,34 @@ describe('a session', () => {
     (way) =>
       whileReplicasLag(stage.cluster, async () => {
         const ann = new Visitor(site);
-        await ann[way]('/in');
-        expect((await ann.get('/who')).body).toMatchObject({ user: 'ann' });
+        expect((await ann[way]('/in')).cookies).toEqual(['connect.sid', 'replication_pin']);
+        expect((await ann.get('/who')).body).toMatchObject({ user: 'ann', standby: false });
       }),
   );
 
-  it('pins nobody: the pages of a GET go on to come from a replica', async () => {
+  it('that is saved before the answer is there in the next GET', () =>
+    whileReplicasLag(stage.cluster, async () => {
+      const ann = new Visitor(site);
+      expect((await ann.get('/in-saved')).cookies).toContain('replication_pin');
+      expect((await ann.get('/who')).body).toMatchObject({ user: 'ann', standby: false });
+    }));
+
+  it('is looked up on a replica by who is not pinned, and pins nobody', async () => {
     const ann = new Visitor(site);
-    expect((await ann.get('/in')).cookies).toEqual(['connect.sid']);
+    await ann.get('/in');
+    await stage.cluster.waitForCatchUp();
+    ann.setCookie('replication_pin', undefined);
     const { body, cookies } = await ann.get('/who');
-    expect(body).toMatchObject({ user: 'ann', standby: true });
+    expect(body).toMatchObject({ user: 'ann', standby: true, nodes: [{ role: 'replica' }] });
     expect(cookies).toEqual([]);
   });
 
-  it('is told of as written late, where express-session saves it while the answer leaves', async () => {
-    const late = await heard('late-write', () => new Visitor(site).get('/in'));
-    expect(late).toMatchObject([{ request: 'GET /in' }]);
+  it('is never written late', async () => {
+    const late = await heard('late-write', async () => {
+      const ann = new Visitor(site);
+      for (const path of ['/in', '/who', '/out']) await ann.get(path);
+    });
+    expect(late).toEqual([]);
   });
 
   it('that was destroyed is gone in the next GET, although the replicas still have it', async () => {
@@ -109,15 +120,6 @@ describe('a session', () => {
       await ann.get('/out');
       expect((await ann.get('/who')).body).not.toHaveProperty('user');
     });
-  });
-
-  it('is touched on the primary by a GET that does not change it', async () => {
-    const ann = new Visitor(site);
-    await ann.get('/in');
-    await stage.cluster.primary.query("UPDATE session SET expire = now() + interval '1 minute'");
-    const before = await storedUntil();
-    await ann.get('/who');
-    await eventually('it lasts longer', async () => (await storedUntil()) > before + 60);
   });
 
   it('that cannot be looked up is an error of that request alone', async () => {
@@ -176,60 +178,41 @@ describe('sessions that are removed when they have expired', () => {
   });
 });
 
-describe('in the other order, after replicationMiddleware()', () => {
-  const open = (): Promise<Site> => {
-    const store = new (connectPgSimple(session))({
-      pool: stage.example.pool,
-      disableTouch: true,
-      pruneSessionInterval: false,
-    });
-    const app = express();
-    app.use(replicationMiddleware());
-    app.use(session({ store, secret: 'a secret', resave: false, saveUninitialized: false }));
-    addRoutes(app);
-    return listen(app);
-  };
-
-  it('a session that is saved before the answer is there in the next GET, by the pin', async () => {
-    await using other = await open();
-    await whileReplicasLag(stage.cluster, async () => {
-      const ann = new Visitor(other);
-      expect((await ann.get('/in-saved')).cookies).toContain('replication_pin');
-      expect((await ann.get('/who')).body).toMatchObject({ user: 'ann', standby: false });
-    });
+describe('with session() before replicationMiddleware()', () => {
+  let other: Site;
+  beforeAll(async () => {
+    other = await listen(primaryApp);
   });
+  afterAll(() => other?.[Symbol.asyncDispose]());
 
   it.each(['get', 'post'] as const)(
-    'one that a %s has begun in a store that writes at once is there in the next GET, by the pin',
-    async (way) => {
-      await using other = await listen(promptApp);
-      await whileReplicasLag(stage.cluster, async () => {
+    'a session that a %s has begun is there in the next GET, although no replica has it, and pins nobody',
+    (way) =>
+      whileReplicasLag(stage.cluster, async () => {
         const ann = new Visitor(other);
-        expect((await ann[way]('/in')).cookies).toContain('replication_pin');
-        expect((await ann.get('/who')).body).toMatchObject({ user: 'ann', standby: false });
-      });
-    },
+        expect((await ann[way]('/in')).cookies).toEqual(['connect.sid']);
+        expect((await ann.get('/who')).body).toMatchObject({ user: 'ann' });
+      }),
   );
 
-  it('one in a store that writes at once is looked up on a replica by who is not pinned', async () => {
-    await using other = await listen(promptApp);
+  it('the pages of a GET go on to come from a replica', async () => {
     const ann = new Visitor(other);
     await ann.get('/in');
-    await stage.cluster.waitForCatchUp();
-    ann.setCookie('replication_pin', undefined);
-    const { body, cookies } = await ann.get('/who');
-    expect(body).toMatchObject({ user: 'ann', standby: true, nodes: [{ role: 'replica' }] });
-    expect(cookies).toEqual([]);
+    expect((await ann.get('/who')).body).toMatchObject({ user: 'ann', standby: true });
   });
 
-  it('one that express-session saves while the answer leaves is missed, and told of', async () => {
-    await using other = await open();
-    await whileReplicasLag(stage.cluster, async () => {
-      const ann = new Visitor(other);
-      const late = await heard('late-write', () => ann.get('/in'));
-      expect(late).toMatchObject([{ request: 'GET /in' }]);
-      expect((await ann.get('/who')).body).not.toHaveProperty('user');
-    });
+  it('a session is told of as written late', async () => {
+    const late = await heard('late-write', () => new Visitor(other).get('/in'));
+    expect(late).toMatchObject([{ request: 'GET /in' }]);
+  });
+
+  it('it is touched on the primary by a GET that does not change it', async () => {
+    const ann = new Visitor(other);
+    await ann.get('/in');
+    await stage.cluster.primary.query("UPDATE session SET expire = now() + interval '1 minute'");
+    const before = await storedUntil();
+    await ann.get('/who');
+    await eventually('it lasts longer', async () => (await storedUntil()) > before + 60);
   });
 });
 
@@ -241,13 +224,14 @@ it('close() leaves the pool alone', async () => {
 });
 
 it('while there is no primary, a session is found where it is looked up on replicas, and there alone', async () => {
-  await using other = await listen(promptApp);
+  await using other = await listen(primaryApp);
   const ann = new Visitor(site);
   await ann.get('/in');
   await stage.cluster.waitForCatchUp();
   await stage.cluster.primary.kill();
   const there = new Visitor(other);
   there.setCookie('connect.sid', ann.cookie('connect.sid'));
-  expect((await there.get('/who')).body).toMatchObject({ user: 'ann', standby: true });
-  expect(await ann.get('/who')).toMatchObject({ status: 500, body: 'sorry' });
+  ann.setCookie('replication_pin', undefined);
+  expect((await ann.get('/who')).body).toMatchObject({ user: 'ann', standby: true });
+  expect(await there.get('/who')).toMatchObject({ status: 500, body: 'sorry' });
 });

@@ -3,6 +3,7 @@ import { type AddedHeader, beforeHeaders } from './before-headers.js';
 import { bindToScope } from './bind-to-scope.js';
 import { holdResponse } from './hold-response.js';
 import type { HttpRequest, HttpResponse } from './http-facts.js';
+import { isKept } from './lowest-layer.js';
 import { serverTiming } from './server-timing.js';
 
 /**
@@ -30,12 +31,13 @@ class PinBearer implements PinObserver {
   pinMoves(): void {
     const res = this.#res;
     const scope = this.#scope;
-    if (res.headersSent) {
+    const isLeaving = isKept(res);
+    if (res.headersSent && !isLeaving) {
       sealResponse(scope);
       return;
     }
     beforeHeaders(res, () => sealHeaders(scope));
-    holdResponse(res, () => readyToSeal(scope));
+    if (!isLeaving) holdResponse(res, () => readyToSeal(scope));
   }
 }
 

@@ -1,4 +1,6 @@
 import type { OutgoingHttpHeader, OutgoingHttpHeaders } from 'node:http';
+import { isKept } from './lowest-layer.js';
+import { replaceMethod } from './replace-method.js';
 
 /** What the responses of `node:http` and of `node:http2` have in common, as far as headers go. */
 export interface ResponseHead {
@@ -17,6 +19,10 @@ export interface AddedHeader {
 /** The shapes in which `writeHead` takes headers: an object, a flat list of names and values, a list of pairs. */
 type GivenHeaders = OutgoingHttpHeaders | OutgoingHttpHeader[];
 
+type HeadChange = (given: readonly unknown[]) => readonly unknown[];
+
+const changes = new WeakMap<object, HeadChange[]>();
+
 /**
  * Acts once, at the last moment before the headers of a response leave. Every way out leads through `writeHead`:
  * `write`, `end`, `flushHeaders` and `pipe` call it themselves; informational (1xx) responses do not.
@@ -25,19 +31,38 @@ type GivenHeaders = OutgoingHttpHeaders | OutgoingHttpHeader[];
  * @param act returns the headers to add
  */
 export function beforeHeaders(res: ResponseHead, act: () => readonly AddedHeader[]): void {
-  const { writeHead } = res;
   let added: readonly AddedHeader[] | undefined;
-  res.writeHead = function (statusCode: number, ...rest: unknown[]): unknown {
+  const change = (given: readonly unknown[]): readonly unknown[] => {
+    // Should Node refuse the application's headers, nothing is lost: the next call brings these again.
     added ??= act();
-    if (added.length === 0) return Reflect.apply(writeHead, this, [statusCode, ...rest]);
-    const message = typeof rest[0] === 'string' ? [rest[0]] : [];
-    const given = (rest.find((part) => typeof part === 'object' && part !== null) ?? {}) as GivenHeaders;
-    // Headers that are given here replace those set before, so these have to be given here as well. Should Node
-    // refuse the application's, nothing is lost: the next call brings these again.
-    let headers = given;
-    for (const header of added) headers = withHeader(this, headers, header);
-    return Reflect.apply(writeHead, this, [statusCode, ...message, headers]);
+    return added.length === 0 ? given : withHeaders(res, given, added);
   };
+  changes.set(res, [...(changes.get(res) ?? []), change]);
+  // What is kept does not leave yet.
+  replaceMethod(res, 'writeHead', (original, given) =>
+    Reflect.apply(original, res, isKept(res) ? given : change(given)),
+  );
+}
+
+/** What `writeHead` is to be given when what it was given, and was kept, leaves in the end. */
+export function headToLeave(res: object, given: readonly unknown[]): readonly unknown[] {
+  return (changes.get(res) ?? []).reduce((args, change) => change(args), given);
+}
+
+/**
+ * Headers that are given to `writeHead` replace those set before, so these have to be given there as well.
+ *
+ * @param given what it is called with: a status, perhaps a message, and perhaps headers
+ */
+function withHeaders(
+  res: ResponseHead,
+  [statusCode, ...rest]: readonly unknown[],
+  added: readonly AddedHeader[],
+): readonly unknown[] {
+  const message = typeof rest[0] === 'string' ? [rest[0]] : [];
+  const given = (rest.find((part) => typeof part === 'object' && part !== null) ?? {}) as GivenHeaders;
+  const headers = added.reduce((all, header) => withHeader(res, all, header), given);
+  return [statusCode, ...message, headers];
 }
 
 /** Keeps the shape of the headers: Node sends repeated names from lists alone. */

@@ -4,6 +4,8 @@ import type { Socket } from 'node:net';
 import { runInScope, type Scope } from '@node-replicated/core/adapter';
 import { bindListeners, callInScope } from './bind-listeners.js';
 import { carriedScope, carryOnResponse, carryScope } from './carry-scope.js';
+import { gateEndings } from './ending-gate.js';
+import { layUnder } from './lowest-layer.js';
 
 /** What the responses of `node:http` and of `node:http2` have in common, as far as sockets go. */
 export interface BindableResponse extends BindableMessage {
@@ -55,6 +57,7 @@ function bindAll(message: BindableMessage): boolean {
   prepared.add(prototype);
   bindListeners(prototype, carriedScope);
   bindFlush(prototype, message);
+  if ('writeHead' in prototype && layUnder(prototype)) gateEndings(prototype);
   return true;
 }
 

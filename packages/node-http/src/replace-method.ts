@@ -13,5 +13,6 @@ export function replaceMethod(
 ): void {
   const original: unknown = Reflect.get(target, name);
   if (typeof original !== 'function') return;
-  Reflect.set(target, name, (...given: unknown[]): unknown => body(original as Method, given));
+  const value = (...given: unknown[]): unknown => body(original as Method, given);
+  Reflect.defineProperty(target, name, { value, configurable: true, enumerable: true, writable: true });
 }

@@ -42,3 +42,8 @@ export async function writeOnServer(node: LocalNode, file: string, text: string)
   const lines = text.split('\n').map((line) => `('${line.replaceAll("'", "''")}')`);
   await node.query(`COPY (VALUES ${lines.join(', ')}) TO PROGRAM 'umask 077; cat > "${file}"'`);
 }
+
+/** Runs a command of a shell as the server itself, in its folder. */
+export async function runOnServer(node: LocalNode, command: string): Promise<void> {
+  await node.query(`COPY (SELECT) TO PROGRAM '${command.replaceAll("'", "''")}'`);
+}

@@ -21,6 +21,8 @@ vi.setConfig({ testTimeout: 90_000 });
 
 const settings: ReplicatedPoolOptions = { probeTimeoutMs: 1_500, downtimeMs: 1_000, failoverWaitMs: 30_000 };
 
+const seldomProbed: ReplicatedPoolOptions = { probeIntervalMs: 600_000, failoverWaitMs: 20_000 };
+
 let cluster: LocalCluster;
 let old: LocalNode;
 /** The replica that is promoted, and the one that is not. */
@@ -73,23 +75,27 @@ test('a promotion while the old primary still lives fences it, and this is told'
   expect(pool.status()).toMatchObject({ primary: heir.name, splitBrain: [], fenced: ['primary'] });
 });
 
-test('an old primary that comes back alone is fenced: it is neither written to nor read from', async () => {
+test('an old primary that comes back alone is fenced: it is neither written to nor read from', async (context) => {
   const own = await impatient();
-  await old.kill();
-  await succeed();
-  await eventually('the heir is followed', () => own.status().primary === heir.name);
-  await Promise.all([heir.kill(), other.kill()]);
-  await eventually('it is lost', () => own.status().readOnly);
-  await old.restart();
-  // Otherwise its commits would wait for a replica.
-  await old.query("ALTER SYSTEM SET synchronous_standby_names = ''");
-  await old.query('SELECT pg_reload_conf()');
-  await eventually('it is fenced', () => own.status().fenced.includes(old.name));
-  expect(await failureOf(own.query(insertStray(2)))).toMatchObject({ code: 'ERR_NO_PRIMARY' });
-  expect(await failureOf(duringGet(() => own.query('SELECT 1')))).toMatchObject({ code: 'ERR_NO_NODE' });
-  expect(await numberOn(old, strays(2))).toBe(0);
-  await heir.restart();
-  await eventually('the heir is followed', () => own.status().primary === heir.name);
+  const verdict = await duringFailover(context, async (load) => {
+    await old.kill();
+    await succeed();
+    await eventually('the heir is followed', () => own.status().primary === heir.name);
+    await load.isWritten();
+    await Promise.all([heir.kill(), other.kill()]);
+    await eventually('it is lost', () => own.status().readOnly);
+    await old.restart();
+    await commitAlone(old);
+    await eventually('it is fenced', () => own.status().fenced.includes(old.name));
+    expect(await failureOf(own.query(insertStray(2)))).toMatchObject({ code: 'ERR_NO_PRIMARY' });
+    expect(await failureOf(duringGet(() => own.query('SELECT 1')))).toMatchObject({ code: 'ERR_NO_NODE' });
+    expect(await numberOn(old, strays(2))).toBe(0);
+    await Promise.all([heir.restart(), other.restart()]);
+    await eventually('the heir is followed', () => own.status().primary === heir.name);
+    await load.isWritten();
+  });
+  expectFollowed(verdict);
+  expect(pool.status().fenced).toEqual([old.name]);
   await own.end();
 });
 
@@ -117,22 +123,27 @@ test('a switchover, in which the old primary stops in order, is followed', async
   expectFollowed(verdict);
 });
 
-test('two primaries on one timeline: nothing is written, reads go on, and it ends when one of them is gone', async () => {
+test('two primaries on one timeline: nothing is written, reads go on, and it ends when one of them is gone', async (context) => {
   const own = await impatient();
-  await old.kill();
-  const events = await heard(
-    'split-brain',
-    async () => {
-      await Promise.all([heir.promote(), other.promote()]);
-      await eventually('it is noticed', () => own.status().splitBrain.length === 2);
-    },
-    'impatient',
-  );
-  expect(events).toEqual([{ cluster: 'impatient', nodes: [heir.name, other.name] }]);
-  expect((await duringGet(() => own.query('SELECT 1 AS one'))).rows).toEqual([{ one: 1 }]);
-  expect(await failureOf(own.query(insertStray(1)))).toMatchObject({ code: 'ERR_SPLIT_BRAIN' });
-  await other.kill();
-  await eventually('it has ended', () => own.status().primary === heir.name);
+  const verdict = await duringFailover(context, async (load) => {
+    await Promise.all([commitAlone(heir), commitAlone(other)]);
+    await old.kill();
+    const events = await heard(
+      'split-brain',
+      async () => {
+        await Promise.all([heir.promote(), other.promote()]);
+        await eventually('it is noticed', () => own.status().splitBrain.length === 2);
+      },
+      'impatient',
+    );
+    expect(events).toEqual([{ cluster: 'impatient', nodes: [heir.name, other.name] }]);
+    expect((await duringGet(() => own.query('SELECT 1 AS one'))).rows).toEqual([{ one: 1 }]);
+    expect(await failureOf(own.query(insertStray(1)))).toMatchObject({ code: 'ERR_SPLIT_BRAIN' });
+    await other.kill();
+    await eventually('it has ended', () => own.status().primary === heir.name);
+    await load.isWritten();
+  });
+  expectFollowed(verdict);
   expect(await numberOn(heir, strays(1))).toBe(0);
   await own.end();
 });
@@ -161,30 +172,44 @@ test('while two nodes say that they are the primary, nobody is served by one tha
   await own.end();
 });
 
-test('a promotion is noticed by a write that the old primary rejects, long before a probe is due', async () => {
-  const own = await impatient({ probeIntervalMs: 600_000, failoverWaitMs: 20_000 });
-  await own.query(insertStray(1));
-  await old.query('ALTER SYSTEM SET default_transaction_read_only = on');
-  await old.query('SELECT pg_reload_conf()');
-  await eventually("it holds for the pool's sessions", async () => {
-    const { rows } = await own.query("SELECT current_setting('default_transaction_read_only') AS value");
-    return rows[0]?.value === 'on';
-  });
-  await succeed();
-  await own.query(insertStray(2));
-  expect(own.status().primary).toBe(heir.name);
+test('a promotion is noticed by a write that the old primary rejects, long before a probe is due', async (context) => {
+  const own = await impatient(seldomProbed);
+  const verdict = await duringFailover(
+    context,
+    async (load) => {
+      await own.query(insertStray(1));
+      await old.query('ALTER SYSTEM SET default_transaction_read_only = on');
+      await old.query('SELECT pg_reload_conf()');
+      await eventually("it holds for the pool's sessions", async () => {
+        const { rows } = await own.query("SELECT current_setting('default_transaction_read_only') AS value");
+        return rows[0]?.value === 'on';
+      });
+      await succeed();
+      await own.query(insertStray(2));
+      await load.isWritten();
+    },
+    own,
+  );
+  expectFollowed(verdict, own);
   expect(await numberOn(heir, strays(2))).toBe(1);
   expect(await numberOn(old, strays(2))).toBe(0);
   await own.end();
 });
 
-test('a promotion is noticed by a connection that is lost, long before a probe is due', async () => {
-  const own = await impatient({ probeIntervalMs: 600_000, failoverWaitMs: 20_000 });
-  await own.query(insertStray(1));
-  await old.kill();
-  await succeed();
-  await own.query(insertStray(2));
-  expect(own.status().primary).toBe(heir.name);
+test('a promotion is noticed by a connection that is lost, long before a probe is due', async (context) => {
+  const own = await impatient(seldomProbed);
+  const verdict = await duringFailover(
+    context,
+    async (load) => {
+      await own.query(insertStray(1));
+      await old.kill();
+      await succeed();
+      await own.query(insertStray(2));
+      await load.isWritten();
+    },
+    own,
+  );
+  expectFollowed(verdict, own);
   expect(await numberOn(heir, strays(2))).toBe(1);
   await own.end();
 });
@@ -202,8 +227,7 @@ test('a write that is under way on the old primary when there is another one is 
       )) === 1,
   );
   await succeed();
-  await old.query("ALTER SYSTEM SET synchronous_standby_names = ''");
-  await old.query('SELECT pg_reload_conf()');
+  await commitAlone(old);
   expect(await within(30_000, 'the end of the write', failure)).toMatchObject({
     code: 'ERR_OUTCOME_UNKNOWN',
   });
@@ -235,16 +259,26 @@ async function succeed(): Promise<void> {
   await other.follow(heir);
 }
 
-function duringFailover(context: TestContext, fault: (load: Load) => Promise<unknown>): Promise<Verdict> {
+/** A node's commits no longer wait for a replica, of which there may be none. */
+async function commitAlone(node: LocalNode): Promise<void> {
+  await node.query("ALTER SYSTEM SET synchronous_standby_names = ''");
+  await node.query('SELECT pg_reload_conf()');
+}
+
+function duringFailover(
+  context: TestContext,
+  fault: (load: Load) => Promise<unknown>,
+  visited: ReplicatedPool = pool,
+): Promise<Verdict> {
   const primary = (): LocalNode => heir;
-  return underLoad({ context, cluster, pool, primary, untilServedByReplica: false }, fault);
+  return underLoad({ context, cluster, pool: visited, primary, untilServedByReplica: false }, fault);
 }
 
 /** Reads have not failed, and writes only where nobody can know whether they happened. */
-function expectFollowed(verdict: Verdict): void {
+function expectFollowed(verdict: Verdict, visited: ReplicatedPool = pool): void {
   expectHonest(verdict);
   expect(verdict.failedWrites.filter((failure) => !failure.includes('ERR_OUTCOME_UNKNOWN'))).toEqual([]);
-  expect(pool.status()).toMatchObject({ primary: heir.name, readOnly: false });
+  expect(visited.status()).toMatchObject({ primary: heir.name, readOnly: false });
 }
 
 function impatient(options: ReplicatedPoolOptions = {}): Promise<ReplicatedPool> {

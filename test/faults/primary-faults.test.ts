@@ -1,9 +1,9 @@
 import type { CutMode } from '@node-replicated/local-cluster';
 import { expect, test, vi } from 'vitest';
 import { duringGet, eventually, failureOf, heard, numberOn, where } from '../integration/stage.js';
-import { appUser } from './access.js';
+import { appUser, runOnServer } from './access.js';
 import { becomes, cluster, openAppPool, pool, stageFaults, statusOf } from './faults-stage.js';
-import { expectHonest, underLoad, type Verdict } from './load.js';
+import { expectHonest, expectUnnoticed, underLoad, type Verdict } from './load.js';
 
 /** What happens to the primary, without anybody taking its place. */
 interface Fault {
@@ -125,6 +125,30 @@ test('a primary that is set to read-only rejects writes in its own words, and st
   expect(new Set(verdict.failedWrites.map((failure) => failure.includes('25006')))).toEqual(new Set([true]));
 });
 
+test('a primary whose disk is full says so in its own words, and stays the primary', async (context) => {
+  const { primary } = cluster;
+  await primary.query('CREATE TABLE large (x int)');
+  const insert = 'INSERT INTO large VALUES (1)';
+  await fillDisk('large');
+  const verdict = await underLoad({ context, cluster, pool }, async (load) => {
+    const changes = await heard('primary-changed', async () => {
+      for (let attempt = 0; attempt < 5; attempt += 1) {
+        expect(await failureOf(pool.query(insert))).toMatchObject({
+          code: '53100',
+          message: expect.stringContaining('No space left on device'),
+        });
+      }
+      await load.goesOn();
+    });
+    expect(changes).toEqual([]);
+    expect(pool.status()).toMatchObject({ primary: 'primary', readOnly: false });
+  });
+  expectUnnoticed(verdict);
+  await primary.query('TRUNCATE large');
+  await pool.query(insert);
+  expect(await numberOn(primary, 'SELECT count(*) AS n FROM large')).toBe(1);
+});
+
 test('a write that is sent to a primary which then never answers is in doubt, and may have happened once', async (context) => {
   const verdict = await underLoad({ context, cluster, pool, untilServedByReplica: false }, async (load) => {
     await cluster.primary.cut('blackhole');
@@ -140,6 +164,15 @@ test('a write that is sent to a primary which then never answers is in doubt, an
 /** Writes fail only where nobody can know whether they happened: all others wait. */
 function expectWritesInDoubtAlone({ failedWrites }: Verdict): void {
   expect(failedWrites.filter((failure) => !failure.includes('ERR_OUTCOME_UNKNOWN'))).toEqual([]);
+}
+
+/** Leaves no room for an empty table of the primary, until it is truncated: the device that is always full has its place. */
+async function fillDisk(table: string): Promise<void> {
+  const { primary } = cluster;
+  const { rows } = await primary.query<{ path: string }>(`SELECT pg_relation_filepath('${table}') AS path`);
+  // Nothing of the file is still to be written back.
+  await primary.query('CHECKPOINT');
+  await runOnServer(primary, `rm ${rows[0]?.path} && ln -s /dev/full ${rows[0]?.path}`);
 }
 
 async function setOnPrimary(sql: string): Promise<void> {

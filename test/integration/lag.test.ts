@@ -22,7 +22,8 @@ const settings = {
   log_line_prefix: '%a|',
 };
 const maxLagMs = 1_000;
-const probes = 30;
+/** For how long nothing is written; a minute where nobody waits for the tests. */
+const idleMs = process.env.CI === 'true' ? 60_000 : 3_000;
 
 let cluster: LocalCluster;
 let replica: LocalNode;
@@ -46,17 +47,21 @@ afterAll(async () => {
   await cluster?.stop();
 });
 
-test('an idle primary shows no lag, however long nothing is written', async () => {
+test('an idle primary shows no lag, however long nothing is written', {
+  timeout: idleMs + 30_000,
+}, async () => {
   await eventually('all have everything', () => lags().every((lag) => lag === 0));
   const asked = (await probesOf(replica)).length;
   const began = performance.now();
   const seen: number[] = [];
-  await eventually('it was looked often', async () => {
+  const look = (): boolean => {
     seen.push(...lags().map((lag) => Number(lag)));
-    return (await probesOf(replica)).length >= asked + probes;
-  });
+    return performance.now() - began >= idleMs;
+  };
+  await eventually('nothing was written for long', look, idleMs + 10_000);
+  expect((await probesOf(replica)).length).toBeGreaterThan(asked + 10);
   // What a server writes for itself may take a moment; the time without a write would be all of this.
-  expect(Math.max(...seen)).toBeLessThan((performance.now() - began) / 2);
+  expect(Math.max(...seen)).toBeLessThan(idleMs / 2);
   await eventually('nobody lags', () => lags().every((lag) => lag === 0));
 });
 

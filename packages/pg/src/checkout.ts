@@ -1,6 +1,7 @@
 import { ReplicationError } from '@node-replicated/core';
 import type { Position } from '@node-replicated/core/cluster';
 import type pg from 'pg';
+import { noPrimary } from './cluster-refusals.js';
 import type { PgNode } from './node.js';
 import type { PgCluster } from './pg-cluster.js';
 import { rest } from './rest.js';
@@ -95,7 +96,7 @@ function takeWriter(taking: Taking, node: PgNode, done: Done): void {
     const now = cluster.clock.now();
     if ((node === cluster.presumed && !isNotPrimary(error)) || !isNotTaken(error)) return done(error);
     if (until !== undefined && now >= until) {
-      return done(isNotPrimary(error) ? error : cluster.noPrimary(pinned, error));
+      return done(isNotPrimary(error) ? error : noPrimary(cluster, pinned, error));
     }
     cluster
       .suspect(node, error)

@@ -1,4 +1,3 @@
-import { ReplicationError } from '@node-replicated/core';
 import {
   type Cluster,
   type Decision,
@@ -19,10 +18,12 @@ import {
   type Topology,
 } from '@node-replicated/core/cluster';
 import type pg from 'pg';
+import { noPrimary } from './cluster-refusals.js';
 import { formatPosition, hasReached, joinPositions } from './lsn.js';
 import { PgNode } from './node.js';
 import { NodeDiscovery } from './node-discovery.js';
 import { nodeFailure } from './node-failure.js';
+import { NodeFleet } from './node-fleet.js';
 import type { NodeSettings } from './node-options.js';
 import type { PoolSettings } from './options.js';
 import type { PoolEvents } from './pool-events.js';
@@ -45,9 +46,7 @@ export class PgCluster implements Cluster {
   readonly statements: StatementCounts = noStatements();
   /** Chooses which node serves a read. */
   readonly readers: ReaderChoice;
-  readonly #nodes = new Map<string, PgNode>();
-  /** Nodes that were removed, until what is under way there has ended. */
-  readonly #leaving = new Set<PgNode>();
+  readonly #fleet = new NodeFleet();
   readonly #watcher: ClusterWatcher;
   readonly #discovery: NodeDiscovery | undefined;
   readonly #poolEvents: PoolEvents;
@@ -61,7 +60,6 @@ export class PgCluster implements Cluster {
   /** Since when there has been no primary, in ms of the system's clock. */
   #goneSince: number | undefined;
   #soughtAt = Number.NEGATIVE_INFINITY;
-  #closing: Promise<unknown>[] = [];
 
   constructor(settings: PoolSettings, poolEvents: PoolEvents, world: World = realWorld) {
     const { clock } = world;
@@ -98,12 +96,12 @@ export class PgCluster implements Cluster {
     this.#position = new SharedTask(() => this.#askWritten());
     if (settings.discover !== undefined) {
       this.#discovery = new NodeDiscovery(settings.discover, settings, this.events, {
-        known: () => [...this.#nodes.values()].map((node) => node.settings),
+        known: () => [...this.nodes.values()].map((node) => node.settings),
         add: (node) => this.#watcher.add(this.#make(node)),
         remove: (name) => this.#remove(name),
         isUrgent: () => this.#primary === undefined,
       });
-    } else if (this.#nodes.size === 1) [this.#presumed] = this.#nodes.values();
+    } else if (this.nodes.size === 1) [this.#presumed] = this.nodes.values();
     this.#unregister = registerCluster(this);
     void this.#watcher.start(this.#discovery?.start());
   }
@@ -115,12 +113,12 @@ export class PgCluster implements Cluster {
 
   /** The nodes of the cluster, by their names. */
   get nodes(): ReadonlyMap<string, PgNode> {
-    return this.#nodes;
+    return this.#fleet.nodes;
   }
 
   /** All pools that may have connections, of nodes that have left too. */
   get pools(): readonly pg.Pool[] {
-    return [...this.#nodes.values(), ...this.#leaving].flatMap((node) => node.pools);
+    return this.#fleet.all.flatMap((node) => node.pools);
   }
 
   /** How discovery is getting on; undefined where the nodes were named. */
@@ -202,7 +200,7 @@ export class PgCluster implements Cluster {
 
   /** A position at or after everything that a node has shown; where it does not tell, where the primary is. */
   async shownPosition(node: string): Promise<Position | undefined> {
-    return (await this.#nodes.get(node)?.shownPosition()) ?? this.currentPosition();
+    return (await this.nodes.get(node)?.shownPosition()) ?? this.currentPosition();
   }
 
   /**
@@ -217,7 +215,7 @@ export class PgCluster implements Cluster {
     const { waitMs, connectMs = Number.POSITIVE_INFINITY } = this.settings;
     const primary = await this.#watcher.waitFor(find, waitMs, connectMs);
     if (primary !== undefined) return primary;
-    throw this.noPrimary(pinned);
+    throw noPrimary(this, pinned);
   }
 
   /** Probes all nodes, unless that has happened a moment ago: also one that is down, which is tried seldom. */
@@ -253,49 +251,12 @@ export class PgCluster implements Cluster {
     this.events.publish('dirty-release', { cluster: this.name, node: name });
   }
 
-  /**
-   * @param pinned the position that the client's pin names
-   * @param cause what whoever tells it has met; without it, what is known of the nodes
-   */
-  noPrimary(pinned: Position | undefined, cause: unknown = this.#cause()): ReplicationError {
-    const { splitBrain, timeline } = this.topology;
-    if (splitBrain.length > 0) {
-      const names = splitBrain.map(({ node }) => node).join(' and ');
-      return new ReplicationError(
-        'ERR_SPLIT_BRAIN',
-        `${names} both say that they are the primary of cluster '${this.name}': nothing is written until one of them is stopped.`,
-      );
-    }
-    const { name, settings } = this;
-    const what = this.isLeftBehind(pinned)
-      ? `This client has been served by a newer primary of cluster '${name}' than those of timeline ${timeline}, which was not found in ${settings.waitMs} ms`
-      : `Cluster '${name}' has had no primary for ${settings.waitMs} ms`;
-    return new ReplicationError('ERR_NO_PRIMARY', `${what}: ${this.#reasons()}`, { cause });
-  }
-
-  /** The error of a read that no node could serve. */
-  noReader(decision: Decision): ReplicationError {
-    const others = this.#replicas.length + this.topology.splitBrain.length;
-    const primaryOnly =
-      decision.role === 'primary' ||
-      (requiresPosition(decision) && (others > 0 || this.isLeftBehind(decision.pinned)));
-    if (primaryOnly) return this.noPrimary(decision.pinned);
-    return new ReplicationError(
-      'ERR_NO_NODE',
-      `No node of cluster '${this.name}' can serve: ${this.#reasons()}`,
-      {
-        cause: this.#cause(),
-      },
-    );
-  }
-
   async close(): Promise<void> {
     this.#unregister();
     this.#discovery?.close();
     this.#watcher.close();
     this.#log?.close();
-    await Promise.all([...this.#nodes.values()].map((node) => node.close()));
-    await Promise.all(this.#closing);
+    await this.#fleet.close();
   }
 
   async #askWritten(): Promise<Position | undefined> {
@@ -307,27 +268,26 @@ export class PgCluster implements Cluster {
 
   #follow(topology: Topology): void {
     const former = this.#primary;
-    this.#primary = this.#node(topology.primary);
+    this.#primary = this.#fleet.of(topology.primary);
     this.#goneSince = this.#primary === undefined ? (this.#goneSince ?? this.#world.clock.now()) : undefined;
-    const replicas = this.#toNodes(topology.replicas);
+    const replicas = this.#fleet.allOf(topology.replicas);
     // As long as these are the same, so is the list: what a balancer has worked out for it holds.
     if (!isSameList(replicas, this.#replicas)) this.#replicas = replicas;
     let lost = former !== undefined && this.#primary === undefined;
     const now = this.#watcher.settled ? this.#world.clock.now() : undefined;
     for (const description of this.#watcher.nodes) {
-      const node = this.#node(description);
+      const node = this.#fleet.of(description);
       if (node === undefined) continue;
       if (description.role !== 'unknown') this.#presumed = undefined;
       node.setReadable(this.#replicas.includes(node), now);
       node.isPrimary = node === this.#primary;
       lost = node.observe(description) || lost;
     }
-    if (former !== undefined && former !== this.#primary) this.#close(former.retireWriter());
+    if (former !== undefined && former !== this.#primary) this.#fleet.awaitClosing(former.retireWriter());
     // What is under way on a former primary goes on, until there is another one.
     if (this.#primary !== undefined && this.#primary !== former) this.#abandonOthers(this.#primary);
     if (lost) this.#discovery?.hurry();
-    for (const nodes of [this.#nodes.values(), this.#leaving])
-      for (const node of nodes) node.reconsiderReads();
+    for (const node of this.#fleet.all) node.reconsiderReads();
   }
 
   /**
@@ -336,13 +296,12 @@ export class PgCluster implements Cluster {
    */
   #claimant(decision: Decision): PgNode | undefined {
     const needsPrimary = decision.role === 'primary' || requiresPosition(decision);
-    return needsPrimary ? undefined : this.#node(this.#watcher.topology.splitBrain[0]);
+    return needsPrimary ? undefined : this.#fleet.of(this.#watcher.topology.splitBrain[0]);
   }
 
   #abandonOthers(primary: PgNode): void {
-    for (const node of this.#leaving) node.isPrimary = false;
-    for (const node of [...this.#nodes.values(), ...this.#leaving])
-      if (node !== primary) node.abandonWrites();
+    for (const node of this.#fleet.leaving) node.isPrimary = false;
+    for (const node of this.#fleet.all) if (node !== primary) node.abandonWrites();
   }
 
   /** Somebody waits for a node that can serve: any may be back, and others may have come. */
@@ -363,51 +322,14 @@ export class PgCluster implements Cluster {
         this.events.publish('node-rejected', { cluster: this.name, node: name, error: error.message }),
       onReplayed: (name, position, tookMs) => this.#watcher.noteReplayed(name, position, tookMs),
     });
-    this.#nodes.set(node.name, node);
+    this.#fleet.add(node);
     return node;
   }
 
   #remove(name: string): void {
-    const node = this.#nodes.get(name);
+    const node = this.nodes.get(name);
     if (node === undefined) return;
-    this.#nodes.delete(name);
-    this.#leaving.add(node);
-    const stopWatching = this.#watcher.remove(name, (description) => node.observe(description));
-    const left = node.leave().finally(() => {
-      this.#leaving.delete(node);
-      stopWatching();
-    });
-    this.#close(left);
-  }
-
-  /** Remembers what is about to be closed, so that the cluster's end waits for it. */
-  #close(closing: Promise<void>): void {
-    const closed = closing.finally(() => {
-      this.#closing = this.#closing.filter((other) => other !== closed);
-    });
-    this.#closing.push(closed);
-  }
-
-  #node(description: NodeDescription | undefined): PgNode | undefined {
-    return description === undefined ? undefined : this.#nodes.get(description.node);
-  }
-
-  #toNodes(descriptions: readonly NodeDescription[]): readonly PgNode[] {
-    return descriptions.map((description) => this.#node(description)).filter((node) => node !== undefined);
-  }
-
-  #cause(): Error | undefined {
-    return this.#watcher.nodes.find(({ error }) => error !== undefined)?.error ?? this.#discovery?.error;
-  }
-
-  #reasons(): string {
-    if (this.#nodes.size === 0) return this.#discovery?.error?.message ?? 'none of its nodes is known yet.';
-    return this.#watcher.nodes
-      .map(({ node, state, role, error }) => {
-        const reason = error?.message ?? (state === 'connecting' ? 'it has not answered yet' : role);
-        return `${node} is ${state} (${reason})`;
-      })
-      .join('; ');
+    this.#fleet.remove(node, () => this.#watcher.remove(name, (description) => node.observe(description)));
   }
 }
 

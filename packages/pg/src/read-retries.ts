@@ -1,4 +1,5 @@
 import type { Decision, Session } from '@node-replicated/core/adapter';
+import { noReader } from './cluster-refusals.js';
 import type { PgNode } from './node.js';
 import type { PgCluster } from './pg-cluster.js';
 import { rest } from './rest.js';
@@ -97,7 +98,7 @@ export class ReadRetries {
 
   #chooseStale(): PgNode {
     const stale = staleRead(this.#cluster, this.#decision, this.#session, this.#failed);
-    if (stale === undefined) throw this.#cluster.noReader(this.#decision);
+    if (stale === undefined) throw noReader(this.#cluster, this.#decision);
     this.#decision = stale.decision;
     // Each of those that have not failed may still serve it.
     this.#isLastChance = false;

@@ -10,6 +10,7 @@ import {
   type Place,
   request,
 } from '../integration/stage.js';
+import { whileReplicasLag } from './lagging.js';
 import { type LibraryExample, type LibraryStage, refusedBody } from './stage.js';
 
 /** What every library of databases can do, in its own way of building statements. */
@@ -30,15 +31,6 @@ export interface Library {
  * @param library its calls; asked for when a test runs
  */
 export function libraryContract(stage: LibraryStage<LibraryExample>, library: () => Library): void {
-  const whileReplayIsPaused = async (fn: () => Promise<void>): Promise<void> => {
-    const { replicas } = stage.cluster;
-    await Promise.all(replicas.map((replica) => replica.pauseReplay()));
-    try {
-      await fn();
-    } finally {
-      await Promise.all(replicas.map((replica) => replica.resumeReplay()));
-    }
-  };
   const stored = (body: string): Promise<number> =>
     numberOn(stage.cluster.primary, `SELECT count(*) AS n FROM notes WHERE body = '${body}'`);
   const expectAllWell = async (): Promise<void> => {
@@ -63,7 +55,7 @@ export function libraryContract(stage: LibraryStage<LibraryExample>, library: ()
     });
 
     it('reads in a GET what the same GET has written, although no replica has it', async () => {
-      await whileReplayIsPaused(() =>
+      await whileReplicasLag(stage.cluster, () =>
         duringGet(async () => {
           await library().note('just now');
           expect(await library().count('just now')).toBe(1);
@@ -98,7 +90,7 @@ export function libraryContract(stage: LibraryStage<LibraryExample>, library: ()
   describe('a transaction in a GET', () => {
     it('runs on the primary, and sees what it has written', async () => {
       const scope = request('GET');
-      await whileReplayIsPaused(() =>
+      await whileReplicasLag(stage.cluster, () =>
         during(scope, () =>
           library().transaction(async (calls) => {
             expect(await calls.note('inside')).toBe(stage.cluster.primary.serverPort);

@@ -1,38 +1,34 @@
-import type { LocalCluster, LocalNode } from '@node-replicated/local-cluster';
+import type { LocalNode } from '@node-replicated/local-cluster';
 import { ReplicatedPool } from '@node-replicated/pg';
 import pg from 'pg';
 
 /** How many statements are under way at any time, and how many connections each pool may have. */
 export const concurrency = 16;
 
-/** The pools of one benchmark: all alike, and ended together. They lead to the servers past any proxy. */
-export class OpenPools implements AsyncDisposable {
-  readonly #pools: pg.Pool[] = [];
-
-  bare({ directUrl }: LocalNode): pg.Pool {
-    return this.#keep(new pg.Pool({ connectionString: directUrl, max: concurrency }));
-  }
-
-  routed({ primary }: LocalCluster, replicas: readonly LocalNode[]): ReplicatedPool {
-    return this.#keep(
-      new ReplicatedPool({
-        primary: optionsOf(primary),
-        replicas: replicas.map(optionsOf),
-        max: concurrency,
-      }),
-    );
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.#pools.map((pool) => pool.end()));
-  }
-
-  #keep<Pool extends pg.Pool>(pool: Pool): Pool {
-    this.#pools.push(pool);
-    return pool;
-  }
+/** A server, past any proxy. */
+export interface Server {
+  readonly name: string;
+  readonly connectionString: string;
+  /** Its own port. */
+  readonly port: number;
 }
 
-function optionsOf({ name, directUrl }: LocalNode): { name: string; connectionString: string } {
-  return { name, connectionString: directUrl };
+export function serverOf({ name, directUrl, serverPort }: LocalNode): Server {
+  return { name, connectionString: directUrl, port: serverPort };
+}
+
+export function openBare({ connectionString }: Server): pg.Pool {
+  return new pg.Pool({ connectionString, max: concurrency });
+}
+
+export function openRouted(primary: Server, replicas: readonly Server[]): ReplicatedPool {
+  return new ReplicatedPool({
+    primary: optionsOf(primary),
+    replicas: replicas.map(optionsOf),
+    max: concurrency,
+  });
+}
+
+function optionsOf({ name, connectionString }: Server): { name: string; connectionString: string } {
+  return { name, connectionString };
 }

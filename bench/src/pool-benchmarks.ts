@@ -1,115 +1,103 @@
 import type { LocalCluster, LocalNode } from '@node-replicated/local-cluster';
-import type { Benchmark } from './benchmark.js';
-import { ContextStorage } from './context-storage.js';
-import { OpenPools } from './open-pools.js';
-import { bareSide, byPrimaryKey, outsideSide, requestSide, type Statement, selectOne } from './pool-sides.js';
-import {
-  askPort,
-  askPortInRequest,
-  requireNoDetours,
-  requireServers,
-  requireWriter,
-} from './routing-check.js';
-import type { Pairing, Side } from './slices.js';
+import type { Benchmark, Lab, OpenPairings } from './benchmark.js';
+import { ChildProgram } from './child-program.js';
+import { serverOf } from './open-pools.js';
+import type { PoolFront, PoolOrder } from './pool-sides.js';
+import type { Pairing, Side, Slice } from './slices.js';
 
 /*
- * Fairness. Each side has pools of its own, of the same size, which are connected to the same servers: so neither
- * warms the other's connections. That the routed side reaches the servers of the bare side, and no others, is
- * proved before anything is measured.
+ * Fairness. Each side is a process of its own with pools of its own, of the same size, which are connected to the same
+ * servers: so neither warms the other's connections, nor shares its heap. In one process the compiler would know both
+ * kinds of pools and be good at neither: two make `pg.Pool`'s own code nearly twice as slow, and ours more so, as no
+ * application does.
  *
  * With two replicas the bare side chooses by chance, as an application does that has a list of two pools; the
  * routed side keeps its default, the less busy of two. A better balance is no overhead and could hide some, but
  * not here: each pool has a connection for every loop, so no statement ever waits for one. See also CPU time,
  * which no balance changes.
  *
- * The monitor of a routed pool works during the slices of both sides, so it cancels out. It has a line of its own.
+ * The monitor of a routed pool works in its process, and is counted. It has a line of its own besides.
  */
 
-/**
- * What an `AsyncLocalStorage` in use costs a bare pool. This one has to come first in a process: the storage of
- * the library is never switched off once a scope has been entered.
- */
-const poolStorage: Benchmark = {
-  name: 'pool-storage',
-  async run(lab) {
-    const [replica] = twoReplicas(await lab.cluster());
-    const storage = new ContextStorage();
-    const inContext: Statement = (pool, turn) => storage.run(() => byPrimaryKey(pool, turn));
-    await using pools = new OpenPools();
-    const bareOne = (): Side => bareSide([pools.bare(replica)], byPrimaryKey);
-    const tried = storage.during(bareSide([pools.bare(replica)], inContext));
-    await lab.measure({ name: 'pool-storage', base: bareOne(), tried }, noiseOf('pool-storage', bareOne));
-  },
-};
+/** What is compared: how a name ends, the base, and what is tried. */
+type Comparisons = readonly (readonly [string, PoolFront, PoolFront])[];
 
-/** A statement that runs outside any request, on the primary's writer. */
-const poolSelectOutside: Benchmark = {
-  name: 'pool-select-outside',
-  async run(lab) {
-    const cluster = await lab.cluster();
-    const { primary } = cluster;
-    await using pools = new OpenPools();
-    const bare = pools.bare(primary);
-    const routed = pools.routed(cluster, cluster.replicas);
-    await requireServers('the bare pool', () => askPort(bare), [primary]);
-    await requireServers('the routed pool', () => askPort(routed), [primary]);
-    await requireWriter(routed, primary.name);
-    const bareOne = (): Side => bareSide([pools.bare(primary)], byPrimaryKey);
-    await lab.measure(
-      {
-        name: 'pool-select-outside',
-        base: bareSide([bare], byPrimaryKey),
-        tried: outsideSide(routed, byPrimaryKey),
-      },
-      noiseOf('pool-select-outside', bareOne),
-    );
-    await requireWriter(routed, primary.name);
-  },
-};
+interface Plan {
+  readonly name: string;
+  readonly statement: PoolOrder['statement'];
+  /** Which of the nodes serve. */
+  readonly servers: (cluster: LocalCluster) => readonly LocalNode[];
+  readonly comparisons: Comparisons;
+}
 
-/** A request that reads once, against the same read on bare pools of the same replicas. */
-function readingRequest(name: string, statement: Statement, howMany: 1 | 2): Benchmark {
-  return {
-    name,
-    async run(lab) {
-      const cluster = await lab.cluster();
-      const replicas = twoReplicas(cluster).slice(0, howMany);
-      await using pools = new OpenPools();
-      const bare = replicas.map((replica) => pools.bare(replica));
-      const routed = pools.routed(cluster, replicas);
-      for (const [index, pool] of bare.entries()) {
-        await requireServers('a bare pool', () => askPort(pool), replicas.slice(index, index + 1));
-      }
-      await requireServers('the routed pool', () => askPortInRequest(routed), replicas);
-      const names = replicas.map((replica) => replica.name);
-      const another = (): Side =>
-        bareSide(
-          replicas.map((replica) => pools.bare(replica)),
-          statement,
-        );
-      await lab.measure(
-        { name, base: bareSide(bare, statement), tried: requestSide(routed, names, statement) },
-        noiseOf(name, another),
-      );
-      requireNoDetours();
-    },
+const requests: Comparisons = [
+  ['', 'bare', 'request'],
+  ['-noise', 'bare', 'bare'],
+];
+
+const withStorage: Comparisons = [
+  ...requests,
+  ['-storage', 'bare', 'storage'],
+  ['-added', 'storage', 'request'],
+];
+
+const outside: Comparisons = [
+  ['', 'bare', 'outside'],
+  ['-noise', 'bare', 'bare'],
+];
+
+const plans: readonly Plan[] = [
+  { name: 'pool-select', statement: 'byPrimaryKey', servers: replicas(1), comparisons: withStorage },
+  { name: 'pool-select-two', statement: 'byPrimaryKey', servers: replicas(2), comparisons: requests },
+  { name: 'pool-select1', statement: 'selectOne', servers: replicas(1), comparisons: requests },
+  {
+    name: 'pool-select-outside',
+    statement: 'byPrimaryKey',
+    servers: ({ primary }) => [primary],
+    comparisons: outside,
+  },
+];
+
+export const poolBenchmarks: readonly Benchmark[] = plans.map((plan) => ({
+  name: plan.name,
+  run: (lab) => lab.measureAfresh(() => openPairings(plan, lab)),
+}));
+
+async function openPairings(plan: Plan, lab: Lab): Promise<OpenPairings> {
+  const cluster = await lab.cluster();
+  const programs: ChildProgram[] = [];
+  const close = async (): Promise<void> => {
+    await Promise.all(programs.map((program) => program[Symbol.asyncDispose]()));
+  };
+  const open = async (front: PoolFront): Promise<Side> => {
+    const order = JSON.stringify(orderFor(plan, cluster, front));
+    const [program] = await ChildProgram.start<'ready'>('pool-child', [order]);
+    programs.push(program);
+    return { slice: (ms) => program.ask<Slice>(ms) };
+  };
+  try {
+    const pairings: Pairing[] = [];
+    for (const [ending, base, tried] of plan.comparisons) {
+      pairings.push({ name: plan.name + ending, base: await open(base), tried: await open(tried) });
+    }
+    return { pairings, [Symbol.asyncDispose]: close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function orderFor({ statement, servers }: Plan, cluster: LocalCluster, front: PoolFront): PoolOrder {
+  const serving = servers(cluster).map(serverOf);
+  const all = cluster.replicas.map(serverOf);
+  const primary = serverOf(cluster.primary);
+  return { front, statement, primary, replicas: front === 'outside' ? all : serving, servers: serving };
+}
+
+function replicas(count: 1 | 2): (cluster: LocalCluster) => readonly LocalNode[] {
+  return (cluster) => {
+    const chosen = cluster.replicas.slice(0, count);
+    if (chosen.length < count) throw new Error(`The cluster should have ${count} replicas.`);
+    return chosen;
   };
 }
-
-/** A bare side against another that is made in the same way: what differs between the two is noise. */
-function noiseOf(name: string, bareOne: () => Side): Pairing {
-  return { name: `${name}-noise`, base: bareOne(), tried: bareOne() };
-}
-
-function twoReplicas({ replicas: [first, second] }: LocalCluster): readonly [LocalNode, LocalNode] {
-  if (first === undefined || second === undefined) throw new Error('The cluster should have two replicas.');
-  return [first, second];
-}
-
-export const poolBenchmarks: readonly Benchmark[] = [
-  poolStorage,
-  readingRequest('pool-select', byPrimaryKey, 1),
-  readingRequest('pool-select-two', byPrimaryKey, 2),
-  readingRequest('pool-select1', selectOne, 1),
-  poolSelectOutside,
-];

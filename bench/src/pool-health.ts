@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Benchmark } from './benchmark.js';
-import { OpenPools } from './open-pools.js';
+import { openRouted, serverOf } from './open-pools.js';
 import { estimateMedian } from './statistics.js';
 
 /**
@@ -13,8 +13,7 @@ export const poolHealth: Benchmark = {
     const cluster = await lab.cluster();
     const seconds = lab.quick ? 1 : 8;
     const without = await idleCpuMs(seconds, lab.signal);
-    await using pools = new OpenPools();
-    pools.routed(cluster, cluster.replicas);
+    await using _ = openRouted(serverOf(cluster.primary), cluster.replicas.map(serverOf));
     const value = (await idleCpuMs(seconds, lab.signal)) - without;
     lab.note({ name: 'pool-health', value, unit: `ms of CPU per second, ${cluster.nodes.length} nodes` });
   },

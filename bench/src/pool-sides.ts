@@ -1,57 +1,92 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Scope } from '@node-replicated/core/adapter';
 import type pg from 'pg';
-import { itemId, selectItem } from './items-table.js';
 import { loopSide } from './loops.js';
-import { concurrency } from './open-pools.js';
+import { concurrency, openBare, openRouted, type Server } from './open-pools.js';
+import {
+  askPort,
+  askPortInRequest,
+  requireNoDetours,
+  requireServers,
+  requireUse,
+  requireWriter,
+} from './routing-check.js';
 import { simulateGet } from './simulated-request.js';
 import type { Side } from './slices.js';
+import { type Statement, statements } from './statements.js';
 
-/** Runs the statement of a turn. A routed and a bare pool are asked in the very same way. */
-export type Statement = (pool: pg.Pool, turn: number) => Promise<void>;
+/**
+ * How a side asks:
+ * - `bare`: `pg.Pool`, as an application without this library does; with several servers, one pool for each, of which
+ *   one is chosen by chance;
+ * - `storage`: the same, each statement in a context of its own, made by an `AsyncLocalStorage`;
+ * - `request`: `ReplicatedPool`, each statement in a GET request of its own;
+ * - `outside`: `ReplicatedPool`, outside any request.
+ */
+export type PoolFront = 'bare' | 'storage' | 'request' | 'outside';
 
-export const byPrimaryKey: Statement = async (pool, turn) => {
-  const id = itemId(turn);
-  const { rows } = await pool.query<{ id: number }>(selectItem, [id]);
-  if (rows[0]?.id !== id) throw new Error(`The look-up of item ${id} found ${JSON.stringify(rows)}.`);
-};
-
-export const selectOne: Statement = async (pool) => {
-  const { rows } = await pool.query<{ one: number }>('SELECT 1 AS one');
-  if (rows[0]?.one !== 1) throw new Error(`SELECT 1 answered ${JSON.stringify(rows)}.`);
-};
-
-/** Statements as an application without this library runs them, on one pool or on several by chance. */
-export function bareSide(pools: readonly pg.Pool[], statement: Statement): Side {
-  const [only] = pools;
-  if (only === undefined) throw new RangeError('A bare side needs a pool.');
-  const choose =
-    pools.length === 1 ? () => only : () => pools[Math.floor(Math.random() * pools.length)] ?? only;
-  return loopSide({ loops: concurrency, operate: (turn) => statement(choose(), turn) });
+/** What a side is to do. */
+export interface PoolOrder {
+  readonly front: PoolFront;
+  readonly statement: keyof typeof statements;
+  readonly primary: Server;
+  /** Those that a routed pool is given. */
+  readonly replicas: readonly Server[];
+  /** Those who are to serve. */
+  readonly servers: readonly Server[];
 }
 
-/** One simulated GET request for each statement. The last request of every slice has to have used a replica. */
-export function requestSide(pool: pg.Pool, replicas: readonly string[], statement: Statement): Side {
+/**
+ * Opens a side's pools, and proves that they reach the servers that they should, and no others.
+ *
+ * @throws an Error saying which were reached
+ */
+export async function openPoolSide(order: PoolOrder): Promise<Side> {
+  const { front, primary, replicas, servers } = order;
+  const run = statements[order.statement];
+  if (front === 'request') return requestSide(primary, replicas, run);
+  if (front === 'outside') return outsideSide(primary, replicas, run);
+  return bareSide(servers, front === 'storage' ? inContext(run) : run);
+}
+
+function inContext(run: Statement): Statement {
+  const storage = new AsyncLocalStorage<object>();
+  return (pool, turn) => storage.run({}, () => run(pool, turn));
+}
+
+async function bareSide(servers: readonly Server[], run: Statement): Promise<Side> {
+  const pools = servers.map(openBare);
+  const [only] = pools;
+  if (only === undefined) throw new RangeError('A bare side needs a pool.');
+  for (const [index, pool] of pools.entries()) {
+    await requireServers('a bare pool', () => askPort(pool), servers.slice(index, index + 1));
+  }
+  const choose: () => pg.Pool =
+    pools.length === 1 ? () => only : () => pools[Math.floor(Math.random() * pools.length)] ?? only;
+  return loopSide({ loops: concurrency, operate: (turn) => run(choose(), turn) });
+}
+
+/** The last request of every slice has to have used one of the replicas. */
+async function requestSide(primary: Server, replicas: readonly Server[], run: Statement): Promise<Side> {
+  const pool = openRouted(primary, replicas);
+  await requireServers('the routed pool', () => askPortInRequest(pool), replicas);
   let last: Scope | undefined;
   const keep = (scope: Scope): void => {
     last = scope;
   };
   return loopSide({
     loops: concurrency,
-    operate: (turn) => simulateGet(() => statement(pool, turn), keep),
-    check: () => requireUse(last, replicas),
+    operate: (turn) => simulateGet(() => run(pool, turn), keep),
+    check: () => {
+      requireUse(last, replicas);
+      requireNoDetours();
+    },
   });
 }
 
-/** Statements of a script: no request is under way. */
-export function outsideSide(pool: pg.Pool, statement: Statement): Side {
-  return loopSide({ loops: concurrency, operate: (turn) => statement(pool, turn) });
-}
-
-function requireUse(scope: Scope | undefined, replicas: readonly string[]): void {
-  const uses = scope?.session.uses ?? [];
-  const [use] = uses;
-  const right = uses.length === 1 && use?.role === 'replica' && use.reason === 'method';
-  if (!right || !replicas.includes(use.node)) {
-    throw new Error(`A GET request should have used one of ${replicas}, and used ${JSON.stringify(uses)}.`);
-  }
+async function outsideSide(primary: Server, replicas: readonly Server[], run: Statement): Promise<Side> {
+  const pool = openRouted(primary, replicas);
+  await requireServers('the routed pool', () => askPort(pool), [primary]);
+  await requireWriter(pool, primary.name);
+  return loopSide({ loops: concurrency, operate: (turn) => run(pool, turn), check: requireNoDetours });
 }

@@ -1,6 +1,7 @@
 import { onReplicationEvent, replicationCounts, type StatementEvent } from '@node-replicated/core';
-import type { LocalNode } from '@node-replicated/local-cluster';
+import type { Scope } from '@node-replicated/core/adapter';
 import type pg from 'pg';
+import type { Server } from './open-pools.js';
 import { simulateGet } from './simulated-request.js';
 
 const enough = 200;
@@ -14,9 +15,9 @@ const enough = 200;
 export async function requireServers(
   name: string,
   ask: () => Promise<pg.QueryResult<{ port: number }>>,
-  nodes: readonly LocalNode[],
+  servers: readonly Server[],
 ): Promise<void> {
-  const wanted = new Set(nodes.map(({ serverPort }) => serverPort));
+  const wanted = new Set(servers.map(({ port }) => port));
   const reached = new Set<number>();
   for (let turn = 0; turn < enough; turn += 1) {
     const { rows } = await ask();
@@ -63,4 +64,15 @@ export function requireNoDetours(): void {
   const detours = (counts['fallback-to-primary'] ?? 0) + (counts['write-in-replica-scope'] ?? 0);
   if (detours > 0)
     throw new Error(`${detours} statements went another way than meant: ${JSON.stringify(counts)}.`);
+}
+
+/** Proves that a request has used one of some replicas, because of its method, and nothing else. */
+export function requireUse(scope: Scope | undefined, replicas: readonly Server[]): void {
+  const uses = scope?.session.uses ?? [];
+  const [use] = uses;
+  const right = uses.length === 1 && use?.role === 'replica' && use.reason === 'method';
+  const names = replicas.map(({ name }) => name);
+  if (!right || !names.includes(use.node)) {
+    throw new Error(`A GET request should have used one of ${names}, and used ${JSON.stringify(uses)}.`);
+  }
 }

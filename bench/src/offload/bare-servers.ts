@@ -1,18 +1,17 @@
 import type { LocalCluster } from '@node-replicated/local-cluster';
 import type pg from 'pg';
-import { OpenPools } from '../open-pools.js';
+import { openBare, serverOf } from '../open-pools.js';
 import { type BoardRow, postToBoard, selectBoard, versionIn } from './boards.js';
 import type { Shown } from './policy.js';
 
 /** A bare pool for each node: what policies work with that know nothing of this library. */
 export class BareServers implements AsyncDisposable {
-  readonly #pools = new OpenPools();
   readonly #primary: pg.Pool;
   readonly replicas: readonly pg.Pool[];
 
   constructor({ primary, replicas }: LocalCluster) {
-    this.#primary = this.#pools.bare(primary);
-    this.replicas = replicas.map((replica) => this.#pools.bare(replica));
+    this.#primary = openBare(serverOf(primary));
+    this.replicas = replicas.map((replica) => openBare(serverOf(replica)));
   }
 
   async readPrimary(board: number): Promise<Shown> {
@@ -38,8 +37,8 @@ export class BareServers implements AsyncDisposable {
     return rows[0]?.lsn ?? '0/0';
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.#pools[Symbol.asyncDispose]();
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([this.#primary, ...this.replicas].map((pool) => pool.end()));
   }
 }
 

@@ -9,7 +9,7 @@ import {
 } from '@node-replicated/core/adapter';
 import type { LocalCluster } from '@node-replicated/local-cluster';
 import type { ReplicatedPool } from '@node-replicated/pg';
-import { OpenPools } from '../open-pools.js';
+import { openRouted, serverOf } from '../open-pools.js';
 import { type BoardRow, postToBoard, selectBoard, versionIn } from './boards.js';
 import type { Browser, Policy, Shown } from './policy.js';
 
@@ -30,20 +30,19 @@ function routedPolicy(name: string, { forMs, monotonicReads = false }: RoutedSet
         pin: { forMs },
         monotonicReads,
       });
-      const pools = new OpenPools();
-      const pool = await openWatched(pools, cluster);
+      const pool = await openWatched(cluster);
       return {
         freeStatements: 0,
         openBrowser: () => new RoutedBrowser(pool, config),
-        [Symbol.asyncDispose]: () => pools[Symbol.asyncDispose](),
+        [Symbol.asyncDispose]: () => pool.end(),
       };
     },
   };
 }
 
 /** A pool that has looked at each of its nodes. */
-async function openWatched(pools: OpenPools, cluster: LocalCluster): Promise<ReplicatedPool> {
-  const pool = pools.routed(cluster, cluster.replicas);
+async function openWatched(cluster: LocalCluster): Promise<ReplicatedPool> {
+  const pool = openRouted(serverOf(cluster.primary), cluster.replicas.map(serverOf));
   await pool.query('SELECT 1');
   return pool;
 }

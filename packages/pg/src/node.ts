@@ -6,13 +6,12 @@ import {
   type NodeDescription,
   type Position,
   type Selectable,
-  SharedTask,
 } from '@node-replicated/core/cluster';
 import type pg from 'pg';
-import { hasReached } from './lsn.js';
 import { NodeDoor } from './node-door.js';
 import type { NodeSettings } from './node-options.js';
 import { NodePools, type PoolCounts } from './node-pools.js';
+import { NodeProgress } from './node-progress.js';
 import type { PoolSettings } from './options.js';
 import { PrimaryReads } from './primary-reads.js';
 import type { PrimaryReadsSettings } from './primary-reads-options.js';
@@ -45,8 +44,6 @@ export class PgNode implements Balanced, Selectable {
   readonly name: string;
   readonly settings: NodeSettings;
   readonly prober: PgProber;
-  /** How far it has surely replayed. */
-  replayed: Position | undefined;
   lagMs: number | undefined;
   readonly weight: number;
   readonly zone: string | undefined;
@@ -63,9 +60,7 @@ export class PgNode implements Balanced, Selectable {
   readonly #hooks: NodeHooks;
   readonly #door: NodeDoor;
   readonly #silence: Silence;
-  readonly #shown: SharedTask<Position | undefined>;
-  #looking: Promise<void> | undefined;
-  #silent = false;
+  readonly #progress: NodeProgress;
   #description: NodeDescription | undefined;
   #isPrimary = false;
   #readable = false;
@@ -95,7 +90,12 @@ export class PgNode implements Balanced, Selectable {
       openWriter: () => this.#open(this.#writerConfig, proveWriter(name, hooks.newestTimeline)),
       onGone: hooks.onPoolGone,
     });
-    this.#shown = new SharedTask(() => this.#askShown(settings.probeTimeoutMs));
+    this.#progress = new NodeProgress({
+      prober: this.prober,
+      clock,
+      timeoutMs: settings.probeTimeoutMs,
+      onReplayed: (position, tookMs) => hooks.onReplayed(name, position, tookMs),
+    });
   }
 
   /** Statements and leases that its readers are working on. */
@@ -150,7 +150,8 @@ export class PgNode implements Balanced, Selectable {
     const before = this.#description;
     if (description === before) return false;
     this.#description = description;
-    this.#take(description, before);
+    this.#progress.observe(description);
+    this.#take(description);
     const { state, role, failure, failures, error, observedAt } = description;
     if (failure === 'rejected' && error !== undefined) this.#door.reject(error);
     const wasShut = before?.failure === 'rejected' || before?.failure === 'full';
@@ -167,27 +168,28 @@ export class PgNode implements Balanced, Selectable {
     return isNews;
   }
 
-  /** Whether the node can be asked how far it has replayed. One that did not answer is left alone until a probe has. */
+  /** How far it has surely replayed. */
+  get replayed(): Position | undefined {
+    return this.#progress.replayed;
+  }
+
+  /** Whether the node can be asked how far it has replayed. */
   get tellsReplayed(): boolean {
-    return !this.#silent;
+    return this.#progress.tells;
   }
 
   /**
-   * Looks how far the node has replayed. Whoever asks meanwhile gets the same look: what it shows is true, and the
-   * next one would hardly show more.
+   * Looks how far the node has replayed.
    *
    * @param ms how long to wait for an answer
    */
   look(ms: number): Promise<void> {
-    this.#looking ??= this.#askReplayed(ms).finally(() => {
-      this.#looking = undefined;
-    });
-    return this.#looking;
+    return this.#progress.look(ms);
   }
 
   /** A position at or after everything that the node has shown by now: asked once for all who wait. */
   shownPosition(): Promise<Position | undefined> {
-    return this.#shown.ask();
+    return this.#progress.shown();
   }
 
   /**
@@ -272,36 +274,7 @@ export class PgNode implements Balanced, Selectable {
     await this.#pools.close();
   }
 
-  async #askShown(ms: number): Promise<Position | undefined> {
-    const before = this.#description;
-    const position = await this.prober.shownPosition(ms);
-    this.#advance(position, before);
-    return position;
-  }
-
-  async #askReplayed(ms: number): Promise<void> {
-    const before = this.#description;
-    const { clock } = this.#hooks.world;
-    const asked = clock.now();
-    const position = await this.prober.replayedPosition(ms);
-    // Whatever was seen meanwhile is as new as this.
-    if (this.#description !== before) return;
-    this.#silent = position === undefined;
-    this.#advance(position, before);
-    if (position !== undefined) this.#hooks.onReplayed(this.name, position, clock.now() - asked);
-  }
-
-  /** Takes over how far the node has come, unless it was described anew meanwhile: it may have gone back. */
-  #advance(position: Position | undefined, before: NodeDescription | undefined): void {
-    const isNews =
-      position !== undefined && this.replayed !== undefined && hasReached(position, this.replayed);
-    if (isNews && this.#description === before) this.replayed = position;
-  }
-
-  #take(description: NodeDescription, before: NodeDescription | undefined): void {
-    const { observedAt, position, lagMs, roundTripMs } = description;
-    if (observedAt !== before?.observedAt) this.#silent = false;
-    this.replayed = position;
+  #take({ observedAt, lagMs, roundTripMs }: NodeDescription): void {
     this.lagMs = lagMs;
     if (roundTripMs !== undefined && observedAt !== undefined && observedAt !== this.#latency?.at) {
       this.#latency = averageLatency(this.#latency, roundTripMs, observedAt);

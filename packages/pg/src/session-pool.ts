@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { destroyConnection } from './connection-use.js';
 import { type ClientClass, type Doorkeeper, gate, type PooledConfig, pooledClass } from './pooled-client.js';
+import { Slots } from './slots.js';
 
 /** As it was loaded: an application may have put a ReplicatedPool in its place, for libraries that make their own. */
 const { Pool } = pg;
@@ -17,7 +18,7 @@ export type Proof = (client: pg.ClientBase) => Promise<void>;
  */
 export class SessionPool {
   readonly pool: pg.Pool;
-  readonly #waiting = new Set<Taken>();
+  readonly #waiting = new Slots<Taken>();
   readonly #clients = new Set<pg.Client>();
   #retiredWith: Error | undefined;
 
@@ -49,9 +50,9 @@ export class SessionPool {
   /** Takes a connection. */
   take(done: Taken): void {
     if (this.#retiredWith !== undefined) return done(this.#retiredWith);
-    this.#waiting.add(done);
+    const slot = this.#waiting.add(done);
     this.pool.connect((error, client, release) => {
-      if (this.#waiting.delete(done)) done(error, client, release);
+      if (this.#waiting.remove(slot, done)) done(error, client, release);
       else if (client !== undefined) release();
     });
   }
@@ -78,9 +79,7 @@ export class SessionPool {
   }
 
   #refuse(error: Error): void {
-    const waiting = [...this.#waiting];
-    this.#waiting.clear();
-    for (const done of waiting) done(error);
+    for (const done of this.#waiting.clear()) done(error);
   }
 }
 

@@ -1,11 +1,13 @@
 import { ClusterEvents } from '../cluster-events.js';
 import type { HasReached, Position } from '../position.js';
 import type { Clock, Timer } from './clock.js';
+import { publishNodeChange, publishTopologyChange } from './cluster-changes.js';
 import { LagHistory } from './lag-history.js';
 import { hurriedPause, type MonitorSettings, NodeMonitor, type Prober } from './monitor.js';
 import type { NodeDescription } from './node-description.js';
 import { ReplayDelay } from './replay-delay.js';
 import { emptyTopology, judgeTopology, type Topology } from './topology.js';
+import { Waiters } from './waiters.js';
 
 /** A node to watch. */
 export interface Watchable {
@@ -40,8 +42,7 @@ export class ClusterWatcher {
   readonly #lag: LagHistory;
   readonly #events: ClusterEvents;
   readonly #delays = new Map<string, ReplayDelay>();
-  readonly #waiting = new Set<() => void>();
-  #hurrying: Timer | undefined;
+  readonly #waiters: Waiters;
   #topology = emptyTopology;
   /** The node whose positions the lag is measured by. */
   #historian: string | undefined;
@@ -55,6 +56,7 @@ export class ClusterWatcher {
     this.#options = options;
     this.#lag = new LagHistory(options.hasReached);
     this.#events = options.events ?? new ClusterEvents();
+    this.#waiters = new Waiters(options.clock, hurriedPause(options), () => void this.checkAll());
     for (const node of options.nodes) this.#monitors.set(node.name, this.#monitor(node));
   }
 
@@ -87,7 +89,7 @@ export class ClusterWatcher {
     this.#started = this.#begin(found).finally(() => {
       this.#settled = true;
       this.#publishReadOnly();
-      this.#tellWaiting();
+      this.#waiters.tell();
     });
     return this.#started;
   }
@@ -199,7 +201,7 @@ export class ClusterWatcher {
     const began = clock.now();
     if (!this.#settled) await this.#holdUntilStarted(mostMs);
     const left = Math.min(ms, mostMs - (clock.now() - began));
-    return look() ?? (left > 0 && !this.#closed ? this.#wait(look, left) : undefined);
+    return look() ?? (left > 0 ? this.#waiters.wait(look, left) : undefined);
   }
 
   /** Probes do not keep the process alive, so whoever waits for one does. */
@@ -212,38 +214,10 @@ export class ClusterWatcher {
     hold?.clear();
   }
 
-  #wait<T>(look: () => T | undefined, ms: number): Promise<T | undefined> {
-    return new Promise((resolve) => {
-      const finish = (answer: T | undefined): void => {
-        timer.clear();
-        this.#waiting.delete(ask);
-        resolve(answer);
-      };
-      const ask = (): void => {
-        const answer = look();
-        if (answer !== undefined || this.#closed) finish(answer);
-      };
-      const timer = this.#options.clock.after(ms, () => finish(look()), true);
-      this.#waiting.add(ask);
-      this.#hurry();
-    });
-  }
-
-  /** While somebody waits, nodes are looked at again and again, however long a pause they have before them. */
-  #hurry(): void {
-    this.#hurrying ??= this.#options.clock.after(hurriedPause(this.#options), () => {
-      this.#hurrying = undefined;
-      if (this.#waiting.size === 0 || this.#closed) return;
-      void this.checkAll();
-      this.#hurry();
-    });
-  }
-
   close(): void {
     this.#closed = true;
-    this.#hurrying?.clear();
     for (const monitor of [...this.#monitors.values(), ...this.#leaving.keys()]) monitor.close();
-    this.#tellWaiting();
+    this.#waiters.close();
   }
 
   #monitor({ name, prober }: Watchable): NodeMonitor {
@@ -290,35 +264,14 @@ export class ClusterWatcher {
       this.noteReplayed(next.node, next.position, next.roundTripMs ?? 0);
     }
     this.#options.onTopology(this.#topology, before);
-    if (next !== undefined && previous !== undefined) this.#publishChange(next, previous);
-    this.#publishChanges(before);
-    this.#tellWaiting();
+    const { cluster } = this.#options;
+    if (next !== undefined && previous !== undefined)
+      publishNodeChange(this.#events, cluster, next, previous);
+    publishTopologyChange(this.#events, cluster, this.#topology, before);
+    this.#publishReadOnly();
+    this.#waiters.tell();
     // Who is it now?
     if (primary === undefined && before.primary !== undefined) void this.checkAll();
-  }
-
-  #publishChange(next: NodeDescription, previous: NodeDescription): void {
-    if (next.state === previous.state && next.role === previous.role) return;
-    const { node, role, error } = next;
-    const [from, to] = [previous.state, next.state];
-    const { cluster } = this.#options;
-    this.#events.publish('node-changed', { cluster, node, from, to, role, error: error?.message });
-  }
-
-  #publishChanges(before: Topology): void {
-    const { cluster } = this.#options;
-    const { primary, splitBrain, fenced } = this.#topology;
-    if (primary?.node !== before.primary?.node) {
-      this.#events.publish('primary-changed', { cluster, from: before.primary?.node, to: primary?.node });
-    }
-    for (const { node, timeline } of fenced) {
-      if (before.fenced.some((former) => former.node === node)) continue;
-      this.#events.publish('primary-fenced', { cluster, node, timeline, newest: this.#topology.timeline });
-    }
-    if (splitBrain.length > 0 && before.splitBrain.length === 0) {
-      this.#events.publish('split-brain', { cluster, nodes: splitBrain.map(({ node }) => node) });
-    }
-    this.#publishReadOnly();
   }
 
   #publishReadOnly(): void {
@@ -326,9 +279,5 @@ export class ClusterWatcher {
     if (readOnly === this.#toldReadOnly || this.#closed) return;
     this.#toldReadOnly = readOnly;
     this.#events.publish('read-only-changed', { cluster: this.#options.cluster, readOnly });
-  }
-
-  #tellWaiting(): void {
-    for (const ask of [...this.#waiting]) ask();
   }
 }

@@ -94,6 +94,7 @@ describe('the door for adapters', () => {
       'Cluster',
       'Decision',
       'OperationType',
+      'PinObserver',
       'ReadOnlyAnswer',
       'Reason',
       'RequestFacts',

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { type NodeHooks, PgNode } from '../src/node.js';
 import { resolvePoolOptions } from '../src/options.js';
 import { realWorld } from '../src/world.js';
+import { seen } from './seen.js';
 
 const hooks: NodeHooks = {
   world: realWorld,
@@ -22,26 +23,6 @@ function silentNode(): PgNode {
     settings,
     hooks,
   );
-}
-
-/** What a monitor says of a node that it has seen at a moment. */
-function seen(observedAt: number): Parameters<PgNode['observe']>[0] {
-  return {
-    node: 'replica',
-    state: 'up',
-    role: 'replica',
-    position: undefined,
-    timeline: 1,
-    systemIdentifier: '7',
-    streaming: true,
-    hint: undefined,
-    roundTripMs: 1,
-    lagMs: 0,
-    observedAt,
-    failures: 0,
-    error: undefined,
-    failure: undefined,
-  };
 }
 
 describe('a node that did not say how far it has replayed', () => {

@@ -6,6 +6,7 @@ import { PgNode } from '../src/node.js';
 import { resolvePoolOptions } from '../src/options.js';
 import { ReaderChoice } from '../src/reader-choice.js';
 import { realWorld } from '../src/world.js';
+import { seen } from './seen.js';
 
 const settings = resolvePoolOptions({ primary: 'postgresql://127.0.0.1:1/app' });
 const at = (lsn: bigint, timeline = 1): string => formatPosition({ systemIdentifier: 7n, timeline, lsn });
@@ -32,19 +33,19 @@ describe('a node whose connection was waited for', () => {
 
   test('holds as one that has caught up while it has what the client wrote', () => {
     const { readers, node } = chosen();
-    node.replayed = at(10n);
+    node.observe(seen(1, at(10n)));
     const claim = readers.claimOf(node, pinned);
     expect(readers.holds(node, claim, pinned)).toBe(true);
-    node.replayed = at(9n);
+    node.observe(seen(2, at(9n)));
     expect(readers.holds(node, claim, pinned)).toBe(false);
-    node.replayed = undefined;
+    node.observe(seen(3));
     expect(readers.holds(node, claim, pinned)).toBe(false);
   });
 
   test('holds for a read that any node may serve, whatever becomes of it', () => {
     const { readers, node } = chosen();
     const claim = readers.claimOf(node, anywhere);
-    node.replayed = undefined;
+    node.observe(seen(1));
     node.setReadable(false, 0);
     expect(readers.holds(node, claim, anywhere)).toBe(true);
   });

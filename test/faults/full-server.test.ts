@@ -3,8 +3,9 @@ import pg from 'pg';
 import { afterEach, expect, test } from 'vitest';
 import { duringGet, eventually, failureOf, heard, where } from '../integration/stage.js';
 import { appUrl, appUser } from './access.js';
-import { becomes, cluster, first, openAppPool, second, stageFaults, statusOf } from './faults-stage.js';
+import { becomes, cluster, first, openAppPool, pool, second, stageFaults, statusOf } from './faults-stage.js';
 import { openGate } from './gate.js';
+import { expectUnnoticed, underLoad } from './load.js';
 
 /** How many connections the application's user may have on each server. */
 const limit = 8;
@@ -62,6 +63,18 @@ test('a replica that becomes full serves on with the connections that it has', a
   await own.end();
 });
 
+test('a replica that becomes full costs nobody a read or a write', async (context) => {
+  const verdict = await underLoad({ context, cluster, pool }, async (load) => {
+    await load.isServedBy(first);
+    // The other servers have the same limit, which has to be more than visitors need there.
+    await fill(first, 40);
+    await load.goesOn();
+    await leave();
+    await load.isServedBy(first);
+  });
+  expectUnnoticed(verdict);
+});
+
 test('a primary that is full says so in its own words, and stays the primary', async () => {
   const own = await openAppPool();
   await fill(cluster.primary);
@@ -117,8 +130,8 @@ test('a pool whose servers are all full from the start says so, and comes up whe
 });
 
 /** Takes every connection of a server that is left for the application's user. */
-async function fill({ serverPort }: { readonly serverPort: number }): Promise<void> {
-  await cluster.primary.query(`ALTER ROLE ${appUser} CONNECTION LIMIT ${limit}`);
+async function fill({ serverPort }: { readonly serverPort: number }, most = limit): Promise<void> {
+  await cluster.primary.query(`ALTER ROLE ${appUser} CONNECTION LIMIT ${most}`);
   await cluster.waitForCatchUp();
   for (;;) {
     const client = new pg.Client({ connectionString: appUrl({ port: serverPort }) });

@@ -4,10 +4,10 @@ import { type Comparison, compare } from './comparison.js';
 import { createItems } from './items-table.js';
 import { type Pair, type Pairing, runPairs, type SlicePlan } from './slices.js';
 
-const thorough: SlicePlan = { pairs: 60, warmUpPairs: 5, sliceMs: 200 };
+const thorough: SlicePlan = { pairs: 60, warmUpPairs: 15, sliceMs: 200 };
 const hasty: SlicePlan = { pairs: 6, warmUpPairs: 1, sliceMs: 50 };
 /** How often sides are opened anew; each time does an equal part of the pairs. */
-const openings = { thorough: 10, hasty: 2 } as const;
+const openings = { thorough: 6, hasty: 2 } as const;
 
 export interface LaboratoryOptions {
   readonly quick: boolean;

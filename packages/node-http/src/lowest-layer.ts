@@ -11,6 +11,7 @@ export interface Keeper {
 }
 
 const layer: unique symbol = Symbol('node-replicated.layer');
+
 /** A response whose prototype has a lowest layer: its methods. */
 interface Layered {
   readonly [layer]?: Readonly<Record<string, Method>>;
@@ -20,7 +21,7 @@ const keepers = new WeakMap<object, Keeper>();
 
 /**
  * Puts a layer below all middleware of an application's responses, next to Node. It is called for every response, and
- * does nothing there unless one of the functions below has been asked.
+ * does nothing there unless somebody keeps what leaves.
  *
  * @param prototype that of the responses
  * @returns whether there was none

@@ -23,10 +23,14 @@ export class Child {
   readonly lines: string[] = [];
   errors = '';
   readonly #end: Promise<unknown[]>;
+  #hasEnded = false;
 
   constructor(args: readonly string[]) {
     this.process = spawn(process.execPath, [...args], { stdio: ['ignore', 'pipe', 'pipe'] });
     this.#end = once(this.process, 'close');
+    this.process.once('close', () => {
+      this.#hasEnded = true;
+    });
     if (this.process.stdout) createInterface(this.process.stdout).on('line', (line) => this.lines.push(line));
     this.process.stderr?.on('data', (chunk) => {
       this.errors += String(chunk);
@@ -38,7 +42,7 @@ export class Child {
     for (;;) {
       const line = this.lines.find((one) => one.startsWith(word));
       if (line !== undefined) return line.slice(word.length);
-      if (this.process.exitCode !== null) throw new Error(`ended without saying ${word}: ${this.errors}`);
+      if (this.#hasEnded) throw new Error(`ended without saying ${word}: ${this.errors}`);
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
   }

@@ -32,7 +32,7 @@ describe('a claimed port', () => {
        console.log('same ' + (await one(${port}).catch((error) => error.code)));`,
     ]);
     expect(await other.says('same ')).toBe('ERR_CLUSTER_START');
-    await once(other.process, 'close');
+    await other.ended();
   });
 
   it('can be listened on, and stays claimed when nobody listens any more', async () => {

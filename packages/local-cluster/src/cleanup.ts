@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
+import { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { LocalClusterError } from './errors.js';
 import { removeRemains } from './remains.js';
@@ -53,7 +54,7 @@ function startWatchdog(folder: string): ChildProcess {
   watchdog.on('error', () => undefined);
   watchdog.stdin?.on('error', () => undefined);
   watchdog.unref();
-  if (watchdog.stdin && 'unref' in watchdog.stdin) (watchdog.stdin as unknown as NodeJS.RefCounted).unref();
+  if (watchdog.stdin instanceof Socket) watchdog.stdin.unref();
   return watchdog;
 }
 

@@ -25,6 +25,7 @@ import { NodeDiscovery } from './node-discovery.js';
 import { nodeFailure } from './node-failure.js';
 import { NodeFleet } from './node-fleet.js';
 import type { NodeSettings } from './node-options.js';
+import { NodeRoles } from './node-roles.js';
 import type { PoolSettings } from './options.js';
 import type { PoolEvents } from './pool-events.js';
 import { ReaderChoice } from './reader-choice.js';
@@ -54,16 +55,13 @@ export class PgCluster implements Cluster {
   readonly #unregister: () => void;
   readonly #log: EventLog | undefined;
   readonly #world: World;
-  #primary: PgNode | undefined;
-  #presumed: PgNode | undefined;
-  #replicas: readonly PgNode[] = [];
-  /** Since when there has been no primary, in ms of the system's clock. */
-  #goneSince: number | undefined;
+  readonly #roles: NodeRoles;
   #soughtAt = Number.NEGATIVE_INFINITY;
 
   constructor(settings: PoolSettings, poolEvents: PoolEvents, world: World = realWorld) {
     const { clock } = world;
     this.#world = world;
+    this.#roles = new NodeRoles(clock);
     this.name = settings.name;
     this.settings = settings;
     this.#poolEvents = poolEvents;
@@ -88,8 +86,8 @@ export class PgCluster implements Cluster {
       balance,
       clock,
       settings,
-      replicas: () => this.#replicas,
-      primary: (decision) => this.#primary ?? this.#claimant(decision),
+      replicas: () => this.replicas,
+      primary: (decision) => this.primary ?? this.#claimant(decision),
       waitMs: (decision) => waitMsOf(this, decision),
       lookAround: () => this.#lookAround(),
     });
@@ -99,9 +97,9 @@ export class PgCluster implements Cluster {
         known: () => [...this.nodes.values()].map((node) => node.settings),
         add: (node) => this.#watcher.add(this.#make(node)),
         remove: (name) => this.#remove(name),
-        isUrgent: () => this.#primary === undefined,
+        isUrgent: () => this.primary === undefined,
       });
-    } else if (this.nodes.size === 1) [this.#presumed] = this.nodes.values();
+    } else if (this.nodes.size === 1) this.#roles.presume([...this.nodes.values()][0]);
     this.#unregister = registerCluster(this);
     void this.#watcher.start(this.#discovery?.start());
   }
@@ -141,7 +139,7 @@ export class PgCluster implements Cluster {
 
   /** The primary, or undefined when there is none just now. */
   get primary(): PgNode | undefined {
-    return this.#primary;
+    return this.#roles.primary;
   }
 
   /**
@@ -156,34 +154,27 @@ export class PgCluster implements Cluster {
 
   /** The primary for a client: none while {@link PgCluster.isLeftBehind} holds. */
   primaryFor(pinned: Position | undefined): PgNode | undefined {
-    return this.isLeftBehind(pinned) ? undefined : this.#primary;
+    return this.isLeftBehind(pinned) ? undefined : this.primary;
   }
 
-  /**
-   * The only node, as long as no probe of it was answered. There is no other to wait for, so it is asked for a
-   * connection at once, and fails as `pg.Pool` does; each connection still proves that it leads to a primary.
-   */
+  /** See {@link NodeRoles.presumed}. */
   get presumed(): PgNode | undefined {
-    return this.#presumed;
+    return this.#roles.presumed;
   }
 
-  /** A connection to the node has proved that it is the primary, perhaps before any probe was answered. */
+  /** See {@link NodeRoles.confirm}. */
   confirm(node: PgNode): boolean {
-    if (node === this.#presumed) {
-      this.#primary = node;
-      node.isPrimary = true;
-    }
-    return node.isPrimary;
+    return this.#roles.confirm(node);
   }
 
   /** The replicas that may be read from just now. */
   get replicas(): readonly PgNode[] {
-    return this.#replicas;
+    return this.#roles.replicas;
   }
 
   /** For how many ms there has been no primary. */
   get goneMs(): number {
-    return this.#goneSince === undefined ? 0 : this.#world.clock.now() - this.#goneSince;
+    return this.#roles.goneMs;
   }
 
   /** The beginning of the newest timeline that was seen: whatever is written from now on is written on it, or later. */
@@ -260,32 +251,29 @@ export class PgCluster implements Cluster {
   }
 
   async #askWritten(): Promise<Position | undefined> {
-    const primary = this.#primary;
+    const { primary } = this;
     const position = await primary?.prober.writtenPosition(this.settings.probeTimeoutMs);
     if (primary !== undefined && position !== undefined) this.#watcher.noteWritten(primary.name, position);
     return position;
   }
 
   #follow(topology: Topology): void {
-    const former = this.#primary;
-    this.#primary = this.#fleet.of(topology.primary);
-    this.#goneSince = this.#primary === undefined ? (this.#goneSince ?? this.#world.clock.now()) : undefined;
-    const replicas = this.#fleet.allOf(topology.replicas);
-    // As long as these are the same, so is the list: what a balancer has worked out for it holds.
-    if (!isSameList(replicas, this.#replicas)) this.#replicas = replicas;
-    let lost = former !== undefined && this.#primary === undefined;
+    const former = this.primary;
+    this.#roles.follow(this.#fleet.of(topology.primary), this.#fleet.allOf(topology.replicas));
+    const { primary, replicas } = this;
+    let lost = former !== undefined && primary === undefined;
     const now = this.#watcher.settled ? this.#world.clock.now() : undefined;
     for (const description of this.#watcher.nodes) {
       const node = this.#fleet.of(description);
       if (node === undefined) continue;
-      if (description.role !== 'unknown') this.#presumed = undefined;
-      node.setReadable(this.#replicas.includes(node), now);
-      node.isPrimary = node === this.#primary;
+      if (description.role !== 'unknown') this.#roles.presume(undefined);
+      node.setReadable(replicas.includes(node), now);
+      node.isPrimary = node === primary;
       lost = node.observe(description) || lost;
     }
-    if (former !== undefined && former !== this.#primary) this.#fleet.awaitClosing(former.retireWriter());
+    if (former !== undefined && former !== primary) this.#fleet.awaitClosing(former.retireWriter());
     // What is under way on a former primary goes on, until there is another one.
-    if (this.#primary !== undefined && this.#primary !== former) this.#abandonOthers(this.#primary);
+    if (primary !== undefined && primary !== former) this.#abandonOthers(primary);
     if (lost) this.#discovery?.hurry();
     for (const node of this.#fleet.all) node.reconsiderReads();
   }
@@ -331,8 +319,4 @@ export class PgCluster implements Cluster {
     if (node === undefined) return;
     this.#fleet.remove(node, () => this.#watcher.remove(name, (description) => node.observe(description)));
   }
-}
-
-function isSameList(some: readonly PgNode[], others: readonly PgNode[]): boolean {
-  return some.length === others.length && some.every((node, index) => node === others[index]);
 }

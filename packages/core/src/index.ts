@@ -9,6 +9,7 @@ export {
   replicationCounts,
   type StatementEvent,
 } from './events.js';
+export type { NodeUse } from './node-use.js';
 export {
   defineReplication,
   type PinOptions,
@@ -31,4 +32,3 @@ export {
   usePrimary,
   useReplica,
 } from './scope.js';
-export type { NodeUse } from './session.js';

@@ -1,4 +1,5 @@
 import { isReadOnly } from './cluster-registry.js';
+import type { NodeUse } from './node-use.js';
 import type { ReplicationConfig } from './options.js';
 import { pinCookie, seenCookie } from './pin-cookie.js';
 import { encodePin } from './pin-token.js';
@@ -6,7 +7,7 @@ import type { Reason } from './policy.js';
 import type { RequestFacts } from './request-facts.js';
 import type { Role } from './role.js';
 import { currentScope, Scope, stateOf } from './scope.js';
-import { type NodeUse, Session } from './session.js';
+import { Session } from './session.js';
 
 /**
  * Opens the scope of a request. It decides nothing yet: decorators and route settings come later.

@@ -1,5 +1,6 @@
 import { type Cluster, joinOf } from './cluster-registry.js';
 import { publish } from './events.js';
+import { addUse, type NodeUse } from './node-use.js';
 import { furtherOperation, type OperationType } from './operation.js';
 import type { ReplicationConfig } from './options.js';
 import {
@@ -14,6 +15,7 @@ import {
 import { type CarriedPin, readPin, unite } from './pin-carriers.js';
 import type { PinMark } from './pin-mark.js';
 import { PinMoves } from './pin-moves.js';
+import type { PinObserver } from './pin-observer.js';
 import { type Decision, decide, type Reason } from './policy.js';
 import { type RequestFacts, requestName } from './request-facts.js';
 import { type Role, type RoleRule, toRole } from './role.js';
@@ -29,18 +31,6 @@ export interface SessionOrigin {
   readonly job?: RoleRule | undefined;
   /** The pin that a job was given. */
   readonly pin?: Pin | undefined;
-}
-
-/** An object, as a function that each request makes for itself costs far more than its few bytes. */
-export interface PinObserver {
-  pinMoves(): void;
-}
-
-/** A node that has served the request, in which role and why. */
-export interface NodeUse {
-  readonly node: string;
-  readonly role: Role;
-  readonly reason: Reason;
 }
 
 /**
@@ -279,10 +269,7 @@ export class Session {
   /** Notes that a node has served a statement. */
   noteUse(node: string, role: Role, reason: Reason): void {
     this.#uses ??= [];
-    for (const use of this.#uses) {
-      if (use.node === node && use.reason === reason && use.role === role) return;
-    }
-    this.#uses.push({ node, role, reason });
+    addUse(this.#uses, node, role, reason);
   }
 
   #demand(pin: Pin | undefined, cluster: string): PinDemand {

@@ -37,6 +37,15 @@ class Store extends session.MemoryStore {
 const sessions = (save: () => Promise<void>): RequestHandler =>
   session({ store: new Store(save), secret, resave: false, saveUninitialized: false });
 
+/** Middleware that puts an `end` of its own before the one that was there. */
+const ending =
+  (body: (res: Response, end: Response['end'], given: unknown[]) => unknown): RequestHandler =>
+  (_req, res, next) => {
+    const { end } = res;
+    res.end = ((...given: unknown[]) => body(res, end, given)) as Response['end'];
+    next();
+  };
+
 const sorry: ErrorRequestHandler = (_error, _req, res, _next) => {
   res.status(500).send('sorry');
 };
@@ -177,14 +186,10 @@ describe.each(versions)('%s, with middleware that saves at the end of a response
   });
 
   it('an end that never comes lets the headers go all the same', async () => {
-    const stuck: RequestHandler = (_req, res, next) => {
-      const { write: send } = res;
-      res.end = function (this: Response, chunk: unknown) {
-        Reflect.apply(send, this, [chunk]);
-        return this;
-      } as Response['end'];
-      next();
-    };
+    const stuck = ending((res, _end, [chunk]) => {
+      res.write(chunk);
+      return res;
+    });
     const answer: RequestHandler = (_req, res) => void res.end('hello');
     await using site = await page(answer, replicationMiddleware(options), stuck);
     const abort = new AbortController();
@@ -195,14 +200,10 @@ describe.each(versions)('%s, with middleware that saves at the end of a response
   });
 
   it('an end that puts back the one before it works as before', async () => {
-    const logging: RequestHandler = (_req, res, next) => {
-      const { end } = res;
-      res.end = function (this: Response, ...given: unknown[]) {
-        res.end = end;
-        return Reflect.apply(res.end, res, given);
-      } as Response['end'];
-      next();
-    };
+    const logging = ending((res, end, given) => {
+      res.end = end;
+      return Reflect.apply(res.end, res, given);
+    });
     await using site = await page(
       (_req, res) => void res.send('hello'),
       replicationMiddleware(options),
@@ -213,15 +214,11 @@ describe.each(versions)('%s, with middleware that saves at the end of a response
 
   it('an end that throws is an error of the request, which is answered', async () => {
     let again = false;
-    const failing: RequestHandler = (_req, res, next) => {
-      const { end } = res;
-      res.end = function (this: Response, ...given: unknown[]) {
-        if (again) return Reflect.apply(end, res, given);
-        again = true;
-        throw new Error('it cannot be saved');
-      } as Response['end'];
-      next();
-    };
+    const failing = ending((res, end, given) => {
+      if (again) return Reflect.apply(end, res, given);
+      again = true;
+      throw new Error('it cannot be saved');
+    });
     await using site = await page(
       (_req, res) => void res.send('hello'),
       replicationMiddleware(options),

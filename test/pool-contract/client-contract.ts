@@ -30,12 +30,13 @@ export function clientContract(it: Declare): void {
   leased('is one and the same object all the time, which a WeakMap may have for a key', async (client) => {
     const known = new WeakMap([[client, 'known']]);
     await client.query('SELECT 1');
-    const self = await new Promise<unknown>((resolve) => {
+    const heard = new Promise<unknown>((resolve) => {
       client.once('notice', function (this: unknown) {
         resolve(this);
       });
-      void client.query("DO $$ BEGIN RAISE NOTICE 'look'; END $$");
     });
+    await client.query("DO $$ BEGIN RAISE NOTICE 'look'; END $$");
+    const self = await within(5_000, 'the notice', heard);
     expect(self).toBe(client);
     expect(known.get(client)).toBe('known');
   });

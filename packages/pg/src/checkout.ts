@@ -4,8 +4,8 @@ import type pg from 'pg';
 import { noPrimary } from './cluster-refusals.js';
 import type { PgNode } from './node.js';
 import type { PgCluster } from './pg-cluster.js';
+import type { Taken } from './pool-connection.js';
 import { rest } from './rest.js';
-import type { Taken } from './session-pool.js';
 import { readFailure } from './sqlstate.js';
 
 /** A connection of a node, in somebody's hands until it is released. */

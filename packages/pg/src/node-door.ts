@@ -1,7 +1,7 @@
 import type { Clock, MonitorSettings } from '@node-replicated/core/cluster';
 import { Door } from './door.js';
 import { nodeFailure } from './node-failure.js';
-import type { Doorkeeper } from './pooled-client.js';
+import type { Doorkeeper } from './open-client.js';
 
 /** Keeps the door of a node, for all its pools, and tells once of a server that lets nobody in. */
 export class NodeDoor implements Doorkeeper {

@@ -1,11 +1,10 @@
 import type pg from 'pg';
 import type { SessionPool } from './session-pool.js';
 
-/** What makes a node's pools, and wants to know when one of them is gone. */
+/** What makes a node's pools. */
 export interface PoolMakers {
   openReader(): SessionPool;
   openWriter(): SessionPool;
-  onGone(pool: pg.Pool): void;
 }
 
 export interface PoolCounts {
@@ -29,9 +28,9 @@ export class NodePools {
   }
 
   /** All that may have connections. */
-  get all(): readonly pg.Pool[] {
+  get all(): readonly SessionPool[] {
     const all = [this.#reader, this.#writer, ...this.#retired.keys()];
-    return all.filter((pool) => pool !== undefined).map(({ pool }) => pool);
+    return all.filter((pool) => pool !== undefined);
   }
 
   /** The pool to read with, if there is one already. */
@@ -76,7 +75,7 @@ export class NodePools {
 
   /** Whoever waits for a connection gets the error, and all connections are cut. */
   sever(error: Error): void {
-    for (const pool of [this.#reader, this.#writer, ...this.#retired.keys()]) pool?.sever(error);
+    for (const pool of this.all) pool.sever(error);
   }
 
   /** The same, but only for writes that are under way in pools which were given up. */
@@ -93,8 +92,7 @@ export class NodePools {
   }
 
   async close(): Promise<void> {
-    const ended = this.all.map((pool) => (pool.ending ? undefined : pool.end()));
-    await Promise.all([...ended, this.whenRetired()]);
+    await Promise.all(this.all.map((pool) => pool.end()));
   }
 
   #retire(pool: SessionPool | undefined, error: Error): Promise<void> {
@@ -102,14 +100,12 @@ export class NodePools {
     const retired = pool.retire(error).finally(() => {
       this.#retired.delete(pool);
       this.#formerWriters.delete(pool);
-      this.#makers.onGone(pool.pool);
     });
     this.#retired.set(pool, retired);
     return retired;
   }
 }
 
-function countsOf(session: SessionPool | undefined): PoolCounts {
-  const pool = session?.pool;
+function countsOf(pool: SessionPool | undefined): PoolCounts {
   return { total: pool?.totalCount ?? 0, idle: pool?.idleCount ?? 0, waiting: pool?.waitingCount ?? 0 };
 }

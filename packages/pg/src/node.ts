@@ -12,11 +12,15 @@ import { NodeDoor } from './node-door.js';
 import type { NodeSettings } from './node-options.js';
 import { NodePools, type PoolCounts } from './node-pools.js';
 import { NodeProgress } from './node-progress.js';
+import type { Proof } from './open-client.js';
 import type { PoolSettings } from './options.js';
+import type { Taken } from './pool-connection.js';
+import type { PoolEvents } from './pool-events.js';
+import { maxOf } from './pool-limits.js';
 import { PrimaryReads } from './primary-reads.js';
 import type { PrimaryReadsSettings } from './primary-reads-options.js';
 import { PgProber } from './probe.js';
-import { SessionPool, type Taken } from './session-pool.js';
+import { SessionPool } from './session-pool.js';
 import { proveReader, proveWriter, readerConfig } from './session-proof.js';
 import { Silence } from './silence.js';
 import type { World } from './world.js';
@@ -25,9 +29,6 @@ import type { World } from './world.js';
 export interface NodeHooks {
   /** The highest timeline ever seen in the cluster. */
   readonly newestTimeline: () => number;
-  /** A pool of connections was made: whoever counts or listens wants to know. */
-  readonly onPool: (pool: pg.Pool) => void;
-  readonly onPoolGone: (pool: pg.Pool) => void;
   /** A read was refused because the node, as the primary, has enough of them. */
   readonly onOverloaded: (node: string) => void;
   /** A look that took so many ms has shown how far a node has replayed. */
@@ -36,6 +37,8 @@ export interface NodeHooks {
   readonly onSilence: (node: string) => void;
   /** It lets nobody in. Told once until it has let somebody in again. */
   readonly onRejected: (node: string, error: Error) => void;
+  /** Told of its connections. */
+  readonly events: PoolEvents;
   readonly world: World;
 }
 
@@ -76,7 +79,7 @@ export class PgNode implements Balanced, Selectable {
     this.settings = own;
     this.weight = weight;
     this.zone = zone;
-    this.capacity = config.max || 10;
+    this.capacity = maxOf(config);
     this.prober = new PgProber(config, hooks.world);
     this.#config = config;
     this.#writerConfig = ownClientConfig(config, address);
@@ -88,7 +91,6 @@ export class PgNode implements Balanced, Selectable {
     this.#pools = new NodePools({
       openReader: () => this.#openReader(),
       openWriter: () => this.#open(this.#writerConfig, proveWriter(name, hooks.newestTimeline)),
-      onGone: hooks.onPoolGone,
     });
     this.#progress = new NodeProgress({
       prober: this.prober,
@@ -133,8 +135,8 @@ export class PgNode implements Balanced, Selectable {
   set isPrimary(value: boolean) {
     if (this.#isPrimary === value) return;
     this.#isPrimary = value;
-    const reader = this.#pools.opened?.pool;
-    if (reader !== undefined) reader.options.max = this.#readerMax(reader);
+    const reader = this.#pools.opened;
+    if (reader !== undefined) reader.max = this.#readerMax();
   }
 
   /**
@@ -202,7 +204,7 @@ export class PgNode implements Balanced, Selectable {
     if (this.#hasLeft) return done(this.#departure());
     const { reader } = this.#pools;
     if (!this.#isPrimary) return reader.take(done);
-    this.#primaryReads ??= this.#openPrimaryReads(reader.pool);
+    this.#primaryReads ??= this.#openPrimaryReads();
     this.#primaryReads.take(reader, done, goElsewhere);
   }
 
@@ -223,7 +225,7 @@ export class PgNode implements Balanced, Selectable {
   }
 
   /** The pools that exist. */
-  get pools(): readonly pg.Pool[] {
+  get pools(): readonly SessionPool[] {
     return this.#pools.all;
   }
 
@@ -302,26 +304,24 @@ export class PgNode implements Balanced, Selectable {
       if (!readOnly) this.provenReadOnly = false;
     });
     const reader = this.#open(readerConfig(this.#config), proof);
-    reader.pool.options.max = this.#readerMax(reader.pool);
+    reader.max = this.#readerMax();
     return reader;
   }
 
-  #openPrimaryReads(pool: pg.Pool): PrimaryReads {
-    const limits = { ...this.#primaryReadsSettings, max: this.#readerMax(pool) };
+  #openPrimaryReads(): PrimaryReads {
+    const limits = { ...this.#primaryReadsSettings, max: this.#readerMax() };
     return new PrimaryReads(this.name, limits, this.#hooks.world.clock, () =>
       this.#hooks.onOverloaded(this.name),
     );
   }
 
-  #readerMax(pool: pg.Pool): number {
-    const { max = pool.options.max } = this.#config;
-    return this.#isPrimary ? (this.#primaryReadsSettings.max ?? max) : max;
+  #readerMax(): number {
+    return this.#isPrimary ? (this.#primaryReadsSettings.max ?? this.capacity) : this.capacity;
   }
 
-  #open(config: pg.PoolConfig, proof: ConstructorParameters<typeof SessionPool>[1]): SessionPool {
-    const opened = new SessionPool(config, proof, this.#door);
-    this.#hooks.onPool(opened.pool);
-    return opened;
+  #open(config: pg.PoolConfig, prove: Proof): SessionPool {
+    const { events, world } = this.#hooks;
+    return new SessionPool({ config, prove, doorkeeper: this.#door, events, clock: world.clock });
   }
 }
 

@@ -17,7 +17,6 @@ import {
   SharedTask,
   type Topology,
 } from '@node-replicated/core/cluster';
-import type pg from 'pg';
 import { noPrimary } from './cluster-refusals.js';
 import { formatPosition, hasReached, joinPositions } from './lsn.js';
 import { PgNode } from './node.js';
@@ -29,6 +28,7 @@ import { NodeRoles } from './node-roles.js';
 import type { PoolSettings } from './options.js';
 import type { PoolEvents } from './pool-events.js';
 import { ReaderChoice } from './reader-choice.js';
+import type { SessionPool } from './session-pool.js';
 import { waitMsOf } from './stale-read.js';
 import { noStatements, type StatementCounts } from './statement-counts.js';
 import { isOfUnheardPromotion } from './unheard-promotion.js';
@@ -115,7 +115,7 @@ export class PgCluster implements Cluster {
   }
 
   /** All pools that may have connections, of nodes that have left too. */
-  get pools(): readonly pg.Pool[] {
+  get pools(): readonly SessionPool[] {
     return this.#fleet.all.flatMap((node) => node.pools);
   }
 
@@ -301,8 +301,7 @@ export class PgCluster implements Cluster {
   #make(settings: NodeSettings): PgNode {
     const node = new PgNode(settings, this.settings, {
       newestTimeline: () => this.#watcher.topology.timeline,
-      onPool: (pool) => this.#poolEvents.relay(pool),
-      onPoolGone: (pool) => this.#poolEvents.forget(pool),
+      events: this.#poolEvents,
       world: this.#world,
       onOverloaded: (node) => this.events.publish('overloaded', { cluster: this.name, node }),
       onSilence: (name) => this.#watcher.doubt(name),

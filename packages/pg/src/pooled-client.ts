@@ -1,15 +1,6 @@
-import { runInScope } from '@node-replicated/core/adapter';
 import type pg from 'pg';
-import { plainError } from './node-failure.js';
 
 export type ClientClass = new (config?: pg.ClientConfig) => pg.Client;
-
-/** Who is asked before a new connection is opened, and told what came of it. */
-export interface Doorkeeper {
-  /** The error with which it has to fail without having been tried. */
-  refusal(): Error | undefined;
-  onTried(error: Error | undefined): void;
-}
 
 /** Who takes the statements that a client is given while it is lent. */
 export interface Borrower {
@@ -25,28 +16,11 @@ interface PooledClient {
   [borrower]: Borrower | undefined;
 }
 
-/** Where the settings of a pool, which pg-pool hands to each client, hold what is to be asked and told of new ones. */
-export const gate: unique symbol = Symbol('gate');
-
-/** Who is asked and told of a pool's new connections. */
-interface Gate extends Doorkeeper {
-  /** A client begins to connect. */
-  onOpen(client: pg.Client): void;
-}
-
-/** The settings of a pool whose clients are of a {@link pooledClass}. */
-export interface PooledConfig extends pg.PoolConfig {
-  readonly [gate]?: Gate;
-}
-
 const pooledClasses = new WeakMap<ClientClass, ClientClass>();
 
 /**
  * The class of the clients of pools: one for each class beneath, so that all pools share what the engine learns of
  * it.
- *
- * A client connects only if it may, and its socket belongs to no request: otherwise every event of the connection
- * would run in the scope of the request that happened to open it.
  *
  * @param Base `pg.Client`, or the application's own
  */
@@ -61,34 +35,6 @@ export function pooledClass(Base: ClientClass): ClientClass {
 function makePooledClass(Base: ClientClass): ClientClass {
   const Pooled = class extends Base implements PooledClient {
     [borrower]: Borrower | undefined;
-    readonly #gate: Gate | undefined;
-
-    constructor(config?: PooledConfig) {
-      super(config);
-      this.#gate = config?.[gate];
-    }
-
-    override connect(): Promise<pg.Client>;
-    override connect(callback: (error: Error) => void): void;
-    override connect(callback?: (error: Error) => void): Promise<pg.Client> | void {
-      const refusal = this.#gate?.refusal();
-      if (refusal === undefined) this.#gate?.onOpen(this);
-      return runInScope(undefined, () => {
-        if (callback === undefined) return refusal === undefined ? this.#open() : Promise.reject(refusal);
-        if (refusal !== undefined) return process.nextTick(callback, refusal);
-        super.connect((error: Error | null) => {
-          this.#gate?.onTried(error ?? undefined);
-          Reflect.apply(callback, undefined, [plainError(error)]);
-        });
-      });
-    }
-
-    async #open(): Promise<pg.Client> {
-      const [outcome] = await Promise.allSettled([super.connect()]);
-      this.#gate?.onTried(outcome.status === 'rejected' ? outcome.reason : undefined);
-      if (outcome.status === 'rejected') throw plainError(outcome.reason);
-      return this;
-    }
 
     [send](config: unknown, values: unknown, callback: unknown): unknown {
       return super.query(config as never, values as never, callback as never);

@@ -1,6 +1,7 @@
 import { ReplicationError } from '@node-replicated/core';
 import { Bulkhead, type BulkheadLimits, type Clock } from '@node-replicated/core/cluster';
-import type { SessionPool, Taken } from './session-pool.js';
+import type { Taken } from './pool-connection.js';
+import type { SessionPool } from './session-pool.js';
 
 /** The reads on a primary, so many at a time that its writers stay fast. */
 export class PrimaryReads {

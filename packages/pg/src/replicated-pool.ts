@@ -12,6 +12,7 @@ import { PgCluster } from './pg-cluster.js';
 import { PoolEvents } from './pool-events.js';
 import { retrace } from './retrace.js';
 import type { RunContext } from './run-context.js';
+import type { SessionPool } from './session-pool.js';
 import { StatementMemory } from './statement.js';
 import { type AnyResult, readCall } from './statement-call.js';
 import { StatementRun } from './statement-run.js';
@@ -236,10 +237,10 @@ export class ReplicatedPool extends pg.Pool {
 
   /** Not part of pg-pool's documented face, but looked at by those who count connections. */
   #clients(): readonly unknown[] {
-    return this.#cluster.pools.flatMap((pool): readonly unknown[] => Reflect.get(pool, '_clients'));
+    return this.#cluster.pools.flatMap((pool): readonly unknown[] => pool.clients);
   }
 
-  #sum(count: (pool: pg.Pool) => number, countNode?: (node: PgNode) => number): number {
+  #sum(count: (pool: SessionPool) => number, countNode?: (node: PgNode) => number): number {
     let total = 0;
     for (const pool of this.#cluster.pools) total += count(pool);
     if (countNode !== undefined) for (const node of this.#cluster.nodes.values()) total += countNode(node);

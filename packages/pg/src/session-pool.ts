@@ -1,71 +1,114 @@
+import type { Clock } from '@node-replicated/core/cluster';
 import pg from 'pg';
-import { destroyConnection } from './connection-use.js';
-import { type ClientClass, type Doorkeeper, gate, type PooledConfig, pooledClass } from './pooled-client.js';
-import { Slots } from './slots.js';
+import { callUser, destroyConnection, setRef } from './connection-use.js';
+import { IdleConnections } from './idle-connections.js';
+import { type Doorkeeper, type Opening, openClient, type Proof } from './open-client.js';
+import { type ConnectionHooks, PoolConnection, type Taken } from './pool-connection.js';
+import type { PoolEvents } from './pool-events.js';
+import { type PoolLimits, poolLimits } from './pool-limits.js';
+import { type ClientClass, pooledClass } from './pooled-client.js';
+import { WaitingLine } from './waiting-line.js';
 
-/** As it was loaded: an application may have put a ReplicatedPool in its place, for libraries that make their own. */
-const { Pool } = pg;
-
-/** Told whether a connection could be taken. */
-export type Taken = (error: unknown, client?: pg.PoolClient, release?: (error?: Error) => void) => void;
-
-/** Looks at a new connection before its first use, and throws when it will not do. */
-export type Proof = (client: pg.ClientBase) => Promise<void>;
+/** What a pool of connections needs. */
+export interface SessionPoolParts {
+  /** What `pg.Pool` takes. */
+  readonly config: pg.PoolConfig;
+  readonly prove: Proof;
+  readonly doorkeeper: Doorkeeper;
+  readonly events: PoolEvents;
+  readonly clock: Clock;
+}
 
 /**
- * One of a node's pools. It is a `pg.Pool` that can be given up while others wait for it, or are in the middle
- * of something: pg-pool alone would let them wait for ever.
+ * One of a node's pools: connections of one kind of session, as many as are needed and no more than `max`. It
+ * knows `pg.Pool`'s options and does what that does, but hands an idle connection over at once, and can be given up
+ * while others wait for it.
  */
 export class SessionPool {
-  readonly pool: pg.Pool;
-  readonly #waiting = new Slots<Taken>();
-  readonly #clients = new Set<pg.Client>();
-  #retiredWith: Error | undefined;
+  /** How many connections there may be. */
+  max: number;
 
-  constructor(config: pg.PoolConfig, prove: Proof, doorkeeper: Doorkeeper) {
-    const clients = this.#clients;
-    const settings: PooledConfig = {
-      ...config,
-      password: config.password,
-      Client: pooledClass((config.Client as ClientClass | undefined) ?? pg.Client),
-      [gate]: {
-        refusal: () => doorkeeper.refusal(),
-        onTried: (error) => doorkeeper.onTried(error),
-        onOpen: (client) => {
-          clients.add(client);
-          client.once('end', () => clients.delete(client));
-        },
-      },
-      onConnect: async (client) => {
-        await withinTime(config.connectionTimeoutMillis, client, prove(client));
-        await config.onConnect?.(client);
-      },
-    };
-    this.pool = new Pool(settings);
-    // While a client is checked out nobody else listens to it, and an error without a listener ends the process.
-    // Whoever waits for a statement is told by the statement.
-    this.pool.on('connect', (client) => client.on('error', () => undefined));
+  readonly #config: pg.PoolConfig;
+  readonly #Client: ClientClass;
+  readonly #opening: Opening;
+  readonly #hooks: ConnectionHooks = {
+    onRelease: (connection, error) => this.#giveBack(connection, error),
+    onError: (connection, error) => this.#lost(connection, error),
+  };
+  readonly #events: PoolEvents;
+  readonly #clock: Clock;
+  readonly #limits: PoolLimits;
+  readonly #connections = new Set<PoolConnection>();
+  readonly #idle: IdleConnections<PoolConnection>;
+  readonly #waiting: WaitingLine<Taken>;
+  /** Clients that were told to end, and have not yet. */
+  readonly #leaving = new Set<pg.Client>();
+  #retiredWith: Error | undefined;
+  #ended: Promise<void> | undefined;
+  #onEmpty: (() => void) | undefined;
+
+  constructor({ config, prove, doorkeeper, events, clock }: SessionPoolParts) {
+    const limits = poolLimits(config);
+    this.max = limits.max;
+    this.#limits = limits;
+    this.#config = hidePassword(config);
+    this.#Client = pooledClass((config.Client as ClientClass | undefined) ?? pg.Client);
+    this.#opening = { config, prove, doorkeeper };
+    this.#clock = clock;
+    this.#events = events;
+    this.#idle = new IdleConnections(
+      limits.idleTimeoutMs,
+      () => this.#connections.size > limits.min,
+      (connection) => this.#remove(connection, 'remove idle client'),
+    );
+    this.#waiting = new WaitingLine(limits.patienceMs, clock, (done) =>
+      // In pg-pool's words.
+      done(new Error('timeout exceeded when trying to connect')),
+    );
   }
 
-  /** Takes a connection. */
+  /** The clients of its connections, also of those that are being opened. */
+  get clients(): readonly pg.PoolClient[] {
+    return [...this.#connections].map(({ client }) => client);
+  }
+
+  get totalCount(): number {
+    return this.#connections.size;
+  }
+
+  get idleCount(): number {
+    return this.#idle.size;
+  }
+
+  get waitingCount(): number {
+    return this.#waiting.length;
+  }
+
+  /** How many are in use, and older than they may be. */
+  get expiredCount(): number {
+    let count = 0;
+    for (const { isExpired } of this.#connections) if (isExpired) count += 1;
+    return count;
+  }
+
+  /** Takes a connection: at once where one is idle. */
   take(done: Taken): void {
     if (this.#retiredWith !== undefined) return done(this.#retiredWith);
-    const slot = this.#waiting.add(done);
-    this.pool.connect((error, client, release) => {
-      if (this.#waiting.remove(slot, done)) done(error, client, release);
-      else if (client !== undefined) release();
-    });
+    const connection = this.#takeIdle();
+    if (connection !== undefined) this.#lend(connection, done);
+    else if (this.#connections.size < this.max) this.#open(done);
+    else this.#waiting.add(done);
   }
 
   /**
    * Lets nobody take a connection any more: whoever waits gets the error, and the pool ends as soon as nobody
    * uses it.
    */
-  async retire(error: Error): Promise<void> {
+  retire(error: Error): Promise<void> {
     this.#retiredWith ??= error;
-    const ended = this.pool.ending ? undefined : this.pool.end();
+    const ended = this.end();
     this.#refuse(error);
-    await ended;
+    return ended;
   }
 
   /**
@@ -75,32 +118,154 @@ export class SessionPool {
    */
   sever(error: Error, isConcerned: (client: pg.Client) => boolean = () => true): void {
     this.#refuse(error);
-    for (const client of this.#clients) if (isConcerned(client)) destroyConnection(client);
+    for (const client of [...this.clients, ...this.#leaving]) {
+      if (isConcerned(client)) destroyConnection(client);
+    }
+  }
+
+  /** Closes what is idle, and the rest when it comes back. It settles when nobody has a connection any more. */
+  end(): Promise<void> {
+    this.#retiredWith ??= new Error('Cannot use a pool after calling end on the pool');
+    this.#ended ??= new Promise((resolve) => {
+      this.#onEmpty = resolve;
+      for (const connection of this.#idle.clear()) this.#remove(connection);
+      this.#settle();
+    });
+    return this.#ended;
+  }
+
+  #takeIdle(): PoolConnection | undefined {
+    let connection = this.#idle.pop();
+    // Its last user may have ended it only after it came back.
+    while (connection !== undefined && !connection.isUsable) {
+      this.#remove(connection);
+      connection = this.#idle.pop();
+    }
+    if (this.#limits.allowExitOnIdle && connection !== undefined) setRef(connection.client, 'ref');
+    return connection;
+  }
+
+  #lend(connection: PoolConnection, done: Taken): void {
+    connection.isLent = true;
+    this.#events.acquired(connection.client);
+    done(undefined, connection.client, connection.release);
+  }
+
+  #giveBack(connection: PoolConnection, error: Error | undefined): void {
+    this.#events.released(error, connection.client);
+    if (error || this.#ended !== undefined || !connection.isUsable) return this.#remove(connection);
+    if (connection.uses >= this.#limits.maxUses) return this.#remove(connection, 'remove expended client');
+    if (connection.isExpired) return this.#remove(connection, 'remove expired client');
+    const next = this.#waiting.next();
+    if (next !== undefined) return this.#lend(connection, next);
+    if (this.#limits.allowExitOnIdle) setRef(connection.client, 'unref');
+    this.#idle.push(connection);
+  }
+
+  #open(done: Taken): void {
+    this.#config.log?.('connecting new client');
+    const connection = this.#make(done);
+    if (connection === undefined) return;
+    this.#connections.add(connection);
+    openClient(connection.client, this.#opening).then(
+      () => this.#opened(connection),
+      (error: unknown) => this.#failed(connection, error),
+    );
+  }
+
+  /** An application's own class may throw. */
+  #make(done: Taken): PoolConnection | undefined {
+    try {
+      const client = new this.#Client(this.#config);
+      return new PoolConnection(client, done, this.#hooks);
+    } catch (error) {
+      done(error);
+      return undefined;
+    }
+  }
+
+  #opened(connection: PoolConnection): void {
+    const { client } = connection;
+    connection.limitLife(this.#limits.maxLifetimeSeconds, this.#clock, () => {
+      if (this.#idle.remove(connection)) this.#remove(connection, 'remove expired client');
+    });
+    this.#events.connected(client);
+    const done = connection.takeWanted() ?? giveBackAtOnce;
+    const { verify } = this.#config;
+    this.#lend(connection, verify === undefined ? done : afterLooking(verify, done));
+  }
+
+  #failed(connection: PoolConnection, error: unknown): void {
+    this.#connections.delete(connection);
+    this.#serve();
+    this.#settle();
+    connection.takeWanted()?.(error);
+  }
+
+  /** A connection is broken. Whoever has it is told of that by it. */
+  #lost(connection: PoolConnection, error: Error): void {
+    if (!this.#idle.remove(connection)) return;
+    this.#remove(connection, 'remove lost client');
+    this.#events.lost(Object.assign(error, { client: connection.client }), connection.client);
+  }
+
+  #remove(connection: PoolConnection, why?: string): void {
+    if (why !== undefined) this.#config.log?.(why);
+    const { client } = connection;
+    connection.unlimitLife();
+    this.#connections.delete(connection);
+    this.#leaving.add(client);
+    client.end(() => {
+      this.#leaving.delete(client);
+      this.#events.removed(client);
+      this.#serve();
+    });
+    this.#settle();
+  }
+
+  /** There may be room for connections that others wait for. */
+  #serve(): void {
+    while (this.#connections.size < this.max) {
+      const next = this.#waiting.next();
+      if (next === undefined) return;
+      this.#open(next);
+    }
+  }
+
+  #settle(): void {
+    if (this.#connections.size === 0) this.#onEmpty?.();
   }
 
   #refuse(error: Error): void {
-    for (const done of this.#waiting.clear()) done(error);
+    const refused = [...this.#waiting.clear()];
+    for (const connection of this.#connections) {
+      const done = connection.takeWanted();
+      if (done !== undefined) refused.push(done);
+    }
+    for (const done of refused) done(error);
   }
 }
 
-/** A server may let a connection in and then say nothing: the time to connect holds for its proof too. */
-async function withinTime(
-  ms: number | undefined,
-  client: pg.ClientBase,
-  proof: Promise<void>,
-): Promise<void> {
-  if (!ms) return proof;
-  let late: Error | undefined;
-  const timer = setTimeout(() => {
-    // In pg-pool's words.
-    late = new Error('Connection terminated due to connection timeout');
-    destroyConnection(client);
-  }, ms);
-  try {
-    await proof;
-  } catch (error) {
-    throw late ?? error;
-  } finally {
-    clearTimeout(timer);
-  }
+/** Whoever wanted a connection has been refused meanwhile. */
+const giveBackAtOnce: Taken = (_error, _client, release) => release?.();
+
+/** Lets the application look at a new connection first. */
+function afterLooking(verify: NonNullable<pg.PoolConfig['verify']>, done: Taken): Taken {
+  return (_error, client, release) => {
+    if (client === undefined) return;
+    callUser(() =>
+      verify(client, (error) => {
+        if (!error) return done(undefined, client, release);
+        release?.(error);
+        done(error);
+      }),
+    );
+  };
+}
+
+/** Settings that a client's class may print. */
+function hidePassword(config: pg.PoolConfig): pg.PoolConfig {
+  const hidden = { ...config };
+  Object.defineProperty(hidden, 'password', { enumerable: false, writable: true, value: config.password });
+  return hidden;
 }

@@ -1,7 +1,7 @@
 import { ReplicationError } from '@node-replicated/core';
 import type pg from 'pg';
+import type { Proof } from './open-client.js';
 import { ownTypes } from './own-types.js';
-import type { Proof } from './session-pool.js';
 
 /** What a new connection shows of its session. */
 interface SessionFacts {

@@ -1,14 +1,15 @@
+import { EventEmitter } from 'node:events';
 import { describe, expect, test } from 'vitest';
 import { type NodeHooks, PgNode } from '../src/node.js';
 import { resolvePoolOptions } from '../src/options.js';
+import { PoolEvents } from '../src/pool-events.js';
 import { realWorld } from '../src/world.js';
 import { seen } from './seen.js';
 
 const hooks: NodeHooks = {
   world: realWorld,
   newestTimeline: () => 1,
-  onPool: () => undefined,
-  onPoolGone: () => undefined,
+  events: new PoolEvents(new EventEmitter()),
   onReplayed: () => undefined,
   onOverloaded: () => undefined,
   onSilence: () => undefined,

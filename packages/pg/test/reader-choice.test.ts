@@ -1,9 +1,11 @@
+import { EventEmitter } from 'node:events';
 import type { Decision } from '@node-replicated/core/adapter';
 import { ClusterWatcher, systemClock } from '@node-replicated/core/cluster';
 import { describe, expect, test } from 'vitest';
 import { formatPosition, hasReached } from '../src/lsn.js';
 import { PgNode } from '../src/node.js';
 import { resolvePoolOptions } from '../src/options.js';
+import { PoolEvents } from '../src/pool-events.js';
 import { ReaderChoice } from '../src/reader-choice.js';
 import { realWorld } from '../src/world.js';
 import { seen } from './seen.js';
@@ -111,8 +113,7 @@ function chosen(role: 'primary' | 'replica' = 'replica'): {
     settings,
     {
       newestTimeline: () => 1,
-      onPool: () => undefined,
-      onPoolGone: () => undefined,
+      events: new PoolEvents(new EventEmitter()),
       onReplayed: () => undefined,
       onOverloaded: () => undefined,
       onSilence: () => undefined,

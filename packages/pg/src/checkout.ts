@@ -4,7 +4,7 @@ import type pg from 'pg';
 import { noPrimary } from './cluster-refusals.js';
 import type { PgNode } from './node.js';
 import type { PgCluster } from './pg-cluster.js';
-import type { Taken } from './pool-connection.js';
+import type { Release, Taker } from './pool-connection.js';
 import { rest } from './rest.js';
 import { readFailure } from './sqlstate.js';
 
@@ -12,7 +12,7 @@ import { readFailure } from './sqlstate.js';
 export interface Checkout {
   readonly node: PgNode;
   readonly client: pg.PoolClient;
-  readonly release: (error?: Error) => void;
+  readonly release: Release;
 }
 
 type Done = (error: unknown, checkout?: Checkout) => void;
@@ -25,16 +25,13 @@ type Done = (error: unknown, checkout?: Checkout) => void;
  */
 export function checkoutReader(node: PgNode, hasBetter: () => boolean): Promise<Checkout | undefined> {
   return new Promise((resolve, reject) => {
-    const done: Taken = (error, client, release) => {
-      if (client === undefined || release === undefined) reject(error);
-      else resolve({ node, client, release });
-    };
     const goElsewhere = (): boolean => {
       const goes = hasBetter();
       if (goes) resolve(undefined);
       return goes;
     };
-    node.takeReader(done, goElsewhere);
+    const onTaken: Taker['onTaken'] = (client, release) => resolve({ node, client, release });
+    node.takeReader({ onTaken, onRefused: reject }, goElsewhere);
   });
 }
 
@@ -84,29 +81,35 @@ interface Taking {
 }
 
 function takeWriter(taking: Taking, node: PgNode, done: Done): void {
-  const { cluster, pinned, until } = taking;
-  node.takeWriter((refusal, client, release) => {
-    if (client !== undefined && release !== undefined) {
+  const { cluster, pinned } = taking;
+  node.takeWriter({
+    onTaken(client, release) {
       if (cluster.confirm(node) && cluster.primaryFor(pinned) !== undefined)
         return done(undefined, { node, client, release });
       // It has lost its role while this connection was waited for.
       release();
-    }
-    const error = client === undefined ? refusal : node.notPrimary();
-    const now = cluster.clock.now();
-    if ((node === cluster.presumed && !isNotPrimary(error)) || !isNotTaken(error)) return done(error);
-    if (until !== undefined && now >= until) {
-      return done(isNotPrimary(error) ? error : noPrimary(cluster, pinned, error));
-    }
-    cluster
-      .suspect(node, error)
-      .then(() => (until === undefined ? undefined : rest(cluster.clock)))
-      .then(() => cluster.waitForPrimary(pinned))
-      .then(
-        (next) => takeWriter({ ...taking, until: until ?? now + cluster.settings.waitMs }, next, done),
-        done,
-      );
+      takeNextWriter(taking, node, node.notPrimary(), done);
+    },
+    onRefused: (error) => takeNextWriter(taking, node, error, done),
   });
+}
+
+/** @param error why the former node gave no connection */
+function takeNextWriter(taking: Taking, former: PgNode, error: unknown, done: Done): void {
+  const { cluster, pinned, until } = taking;
+  const now = cluster.clock.now();
+  if ((former === cluster.presumed && !isNotPrimary(error)) || !isNotTaken(error)) return done(error);
+  if (until !== undefined && now >= until) {
+    return done(isNotPrimary(error) ? error : noPrimary(cluster, pinned, error));
+  }
+  cluster
+    .suspect(former, error)
+    .then(() => (until === undefined ? undefined : rest(cluster.clock)))
+    .then(() => cluster.waitForPrimary(pinned))
+    .then(
+      (next) => takeWriter({ ...taking, until: until ?? now + cluster.settings.waitMs }, next, done),
+      done,
+    );
 }
 
 /** Whether an error in connecting may mean that the primary is another node by now. */

@@ -261,7 +261,7 @@ export class Lease {
 
   #giveBack(link: LeaseLink, error?: Error): void {
     this.#hooks.onUnbind(link.client);
-    link.close(error, () => this.#context.cluster.reportDirtyRelease(link.node));
+    link.close(error, link.node.reportDirty);
   }
 
   #end(): void {

@@ -14,7 +14,7 @@ import { NodePools, type PoolCounts } from './node-pools.js';
 import { NodeProgress } from './node-progress.js';
 import type { Proof } from './open-client.js';
 import type { PoolSettings } from './options.js';
-import type { Taken } from './pool-connection.js';
+import type { Taker } from './pool-connection.js';
 import type { PoolEvents } from './pool-events.js';
 import { maxOf } from './pool-limits.js';
 import { PrimaryReads } from './primary-reads.js';
@@ -37,6 +37,8 @@ export interface NodeHooks {
   readonly onSilence: (node: string) => void;
   /** It lets nobody in. Told once until it has let somebody in again. */
   readonly onRejected: (node: string, error: Error) => void;
+  /** Somebody has left a transaction open on one of its connections. */
+  readonly onDirtyRelease: (node: string) => void;
   /** Told of its connections. */
   readonly events: PoolEvents;
   readonly world: World;
@@ -54,6 +56,8 @@ export class PgNode implements Balanced, Selectable {
   backSince: number | undefined;
   /** Connections whose statement cannot run again elsewhere, because its rows go straight to the user. */
   readonly streaming: WeakSet<pg.ClientBase> = new WeakSet<pg.ClientBase>();
+  /** Tells that a transaction was left open on one of its connections. */
+  readonly reportDirty: () => void;
   /** Whether its readers' sessions proved to be read-only; false where a pooler drops the setting. */
   provenReadOnly = true;
 
@@ -85,6 +89,7 @@ export class PgNode implements Balanced, Selectable {
     this.#writerConfig = ownClientConfig(config, address);
     this.#primaryReadsSettings = settings.primaryReads;
     this.#hooks = hooks;
+    this.reportDirty = () => hooks.onDirtyRelease(name);
     const { clock } = hooks.world;
     this.#door = new NodeDoor(settings, clock, (error) => hooks.onRejected(name, error));
     this.#silence = new Silence(settings, clock, () => hooks.onSilence(name));
@@ -200,12 +205,12 @@ export class PgNode implements Balanced, Selectable {
    * @param goElsewhere asked while it waits there, whenever something is seen anew: true when the read goes another
    *   way, and then nothing is told any more
    */
-  takeReader(done: Taken, goElsewhere?: () => boolean): void {
-    if (this.#hasLeft) return done(this.#departure());
+  takeReader(taker: Taker, goElsewhere?: () => boolean): void {
+    if (this.#hasLeft) return taker.onRefused(this.#departure());
     const { reader } = this.#pools;
-    if (!this.#isPrimary) return reader.take(done);
+    if (!this.#isPrimary) return reader.take(taker);
     this.#primaryReads ??= this.#openPrimaryReads();
-    this.#primaryReads.take(reader, done, goElsewhere);
+    this.#primaryReads.take(reader, taker, goElsewhere);
   }
 
   /** Something was seen anew: reads that wait for this node because it is the primary may go elsewhere. */
@@ -219,9 +224,9 @@ export class PgNode implements Balanced, Selectable {
   }
 
   /** Takes a connection that is proved to be on the primary. */
-  takeWriter(done: Taken): void {
-    if (this.#hasLeft) return done(this.notPrimary());
-    this.#pools.writer.take(done);
+  takeWriter(taker: Taker): void {
+    if (this.#hasLeft) return taker.onRefused(this.notPrimary());
+    this.#pools.writer.take(taker);
   }
 
   /** The pools that exist. */

@@ -237,11 +237,6 @@ export class PgCluster implements Cluster {
     this.events.publish('fallback-to-primary', { cluster: this.name, reason });
   }
 
-  /** A client was released inside a transaction. */
-  reportDirtyRelease({ name }: PgNode): void {
-    this.events.publish('dirty-release', { cluster: this.name, node: name });
-  }
-
   async close(): Promise<void> {
     this.#unregister();
     this.#discovery?.close();
@@ -301,6 +296,7 @@ export class PgCluster implements Cluster {
   #make(settings: NodeSettings): PgNode {
     const node = new PgNode(settings, this.settings, {
       newestTimeline: () => this.#watcher.topology.timeline,
+      onDirtyRelease: (node) => this.events.publish('dirty-release', { cluster: this.name, node }),
       events: this.#poolEvents,
       world: this.#world,
       onOverloaded: (node) => this.events.publish('overloaded', { cluster: this.name, node }),

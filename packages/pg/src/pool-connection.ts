@@ -1,8 +1,14 @@
 import type { Clock, Timer } from '@node-replicated/core/cluster';
 import type pg from 'pg';
 
-/** Told whether a connection could be taken. */
-export type Taken = (error: unknown, client?: pg.PoolClient, release?: (error?: Error) => void) => void;
+/** Gives a connection back, once. With an error, it is closed instead. */
+export type Release = (error?: Error) => void;
+
+/** Who asks for a connection, and is told one of the two. */
+export interface Taker {
+  onTaken(client: pg.PoolClient, release: Release): void;
+  onRefused(error: unknown): void;
+}
 
 /** `pg`'s client, with what its types do not name. */
 interface SessionClient extends pg.PoolClient {
@@ -29,12 +35,12 @@ export class PoolConnection {
   idleSince = 0;
   readonly #client: SessionClient;
   readonly #hooks: ConnectionHooks;
-  #wanted: Taken | undefined;
+  #wanted: Taker | undefined;
   #isExpired = false;
   #life: Timer | undefined;
 
   /** @param wanted gets it as soon as it is open */
-  constructor(client: pg.Client, wanted: Taken, hooks: ConnectionHooks) {
+  constructor(client: pg.Client, wanted: Taker, hooks: ConnectionHooks) {
     this.#client = Object.assign(client, { release: this.release });
     this.#hooks = hooks;
     this.#wanted = wanted;
@@ -56,7 +62,7 @@ export class PoolConnection {
   }
 
   /** Gives it back. */
-  readonly release = (error?: Error): void => {
+  readonly release: Release = (error) => {
     if (!this.isLent)
       throw new Error('Release called on client which has already been released to the pool.');
     this.isLent = false;
@@ -67,7 +73,7 @@ export class PoolConnection {
   };
 
   /** Who wanted it: told once. @returns undefined when nobody does any more */
-  takeWanted(): Taken | undefined {
+  takeWanted(): Taker | undefined {
     const wanted = this.#wanted;
     this.#wanted = undefined;
     return wanted;

@@ -1,6 +1,6 @@
 import { ReplicationError } from '@node-replicated/core';
 import { Bulkhead, type BulkheadLimits, type Clock } from '@node-replicated/core/cluster';
-import type { Taken } from './pool-connection.js';
+import type { Taker } from './pool-connection.js';
 import type { SessionPool } from './session-pool.js';
 
 /** The reads on a primary, so many at a time that its writers stay fast. */
@@ -28,10 +28,10 @@ export class PrimaryReads {
    * @param goElsewhere asked while the read waits, whenever something is seen anew: true when it goes another way,
    *   and then nothing is told any more
    */
-  take(reader: SessionPool, done: Taken, goElsewhere: (() => boolean) | undefined): void {
+  take(reader: SessionPool, taker: Taker, goElsewhere: (() => boolean) | undefined): void {
     this.#bulkhead.ask({
-      enter: () => this.#enter(reader, done),
-      refuse: () => done(this.#refusal()),
+      enter: () => this.#enter(reader, taker),
+      refuse: () => taker.onRefused(this.#refusal()),
       goElsewhere,
     });
   }
@@ -41,17 +41,17 @@ export class PrimaryReads {
     this.#bulkhead.reconsider();
   }
 
-  #enter(reader: SessionPool, done: Taken): void {
-    reader.take((error, client, release) => {
-      if (client === undefined || release === undefined) {
+  #enter(reader: SessionPool, taker: Taker): void {
+    reader.take({
+      onTaken: (client, release) =>
+        taker.onTaken(client, (failed) => {
+          release(failed);
+          this.#bulkhead.leave();
+        }),
+      onRefused: (error) => {
         this.#bulkhead.leave();
-        done(error);
-        return;
-      }
-      done(undefined, client, (failed) => {
-        release(failed);
-        this.#bulkhead.leave();
-      });
+        taker.onRefused(error);
+      },
     });
   }
 

@@ -3,7 +3,7 @@ import pg from 'pg';
 import { callUser, destroyConnection, setRef } from './connection-use.js';
 import { IdleConnections } from './idle-connections.js';
 import { type Doorkeeper, type Opening, openClient, type Proof } from './open-client.js';
-import { type ConnectionHooks, PoolConnection, type Taken } from './pool-connection.js';
+import { type ConnectionHooks, PoolConnection, type Taker } from './pool-connection.js';
 import type { PoolEvents } from './pool-events.js';
 import { type PoolLimits, poolLimits } from './pool-limits.js';
 import { type ClientClass, pooledClass } from './pooled-client.js';
@@ -40,7 +40,7 @@ export class SessionPool {
   readonly #limits: PoolLimits;
   readonly #connections = new Set<PoolConnection>();
   readonly #idle: IdleConnections<PoolConnection>;
-  readonly #waiting: WaitingLine<Taken>;
+  readonly #waiting: WaitingLine<Taker>;
   /** Clients that were told to end, and have not yet. */
   readonly #leaving = new Set<pg.Client>();
   #retiredWith: Error | undefined;
@@ -61,9 +61,9 @@ export class SessionPool {
       () => this.#connections.size > limits.min,
       (connection) => this.#remove(connection, 'remove idle client'),
     );
-    this.#waiting = new WaitingLine(limits.patienceMs, clock, (done) =>
+    this.#waiting = new WaitingLine(limits.patienceMs, clock, (taker) =>
       // In pg-pool's words.
-      done(new Error('timeout exceeded when trying to connect')),
+      taker.onRefused(new Error('timeout exceeded when trying to connect')),
     );
   }
 
@@ -92,12 +92,12 @@ export class SessionPool {
   }
 
   /** Takes a connection: at once where one is idle. */
-  take(done: Taken): void {
-    if (this.#retiredWith !== undefined) return done(this.#retiredWith);
+  take(taker: Taker): void {
+    if (this.#retiredWith !== undefined) return taker.onRefused(this.#retiredWith);
     const connection = this.#takeIdle();
-    if (connection !== undefined) this.#lend(connection, done);
-    else if (this.#connections.size < this.max) this.#open(done);
-    else this.#waiting.add(done);
+    if (connection !== undefined) this.#lend(connection, taker);
+    else if (this.#connections.size < this.max) this.#open(taker);
+    else this.#waiting.add(taker);
   }
 
   /**
@@ -145,10 +145,10 @@ export class SessionPool {
     return connection;
   }
 
-  #lend(connection: PoolConnection, done: Taken): void {
+  #lend(connection: PoolConnection, taker: Taker): void {
     connection.isLent = true;
     this.#events.acquired(connection.client);
-    done(undefined, connection.client, connection.release);
+    taker.onTaken(connection.client, connection.release);
   }
 
   #giveBack(connection: PoolConnection, error: Error | undefined): void {
@@ -162,9 +162,9 @@ export class SessionPool {
     this.#idle.push(connection);
   }
 
-  #open(done: Taken): void {
+  #open(taker: Taker): void {
     this.#config.log?.('connecting new client');
-    const connection = this.#make(done);
+    const connection = this.#make(taker);
     if (connection === undefined) return;
     this.#connections.add(connection);
     openClient(connection.client, this.#opening).then(
@@ -174,12 +174,12 @@ export class SessionPool {
   }
 
   /** An application's own class may throw. */
-  #make(done: Taken): PoolConnection | undefined {
+  #make(taker: Taker): PoolConnection | undefined {
     try {
       const client = new this.#Client(this.#config);
-      return new PoolConnection(client, done, this.#hooks);
+      return new PoolConnection(client, taker, this.#hooks);
     } catch (error) {
-      done(error);
+      taker.onRefused(error);
       return undefined;
     }
   }
@@ -190,16 +190,16 @@ export class SessionPool {
       if (this.#idle.remove(connection)) this.#remove(connection, 'remove expired client');
     });
     this.#events.connected(client);
-    const done = connection.takeWanted() ?? giveBackAtOnce;
+    const taker = connection.takeWanted() ?? nobody;
     const { verify } = this.#config;
-    this.#lend(connection, verify === undefined ? done : afterLooking(verify, done));
+    this.#lend(connection, verify === undefined ? taker : afterLooking(verify, taker));
   }
 
   #failed(connection: PoolConnection, error: unknown): void {
     this.#connections.delete(connection);
     this.#serve();
     this.#settle();
-    connection.takeWanted()?.(error);
+    connection.takeWanted()?.onRefused(error);
   }
 
   /** A connection is broken. Whoever has it is told of that by it. */
@@ -239,28 +239,30 @@ export class SessionPool {
   #refuse(error: Error): void {
     const refused = [...this.#waiting.clear()];
     for (const connection of this.#connections) {
-      const done = connection.takeWanted();
-      if (done !== undefined) refused.push(done);
+      const taker = connection.takeWanted();
+      if (taker !== undefined) refused.push(taker);
     }
-    for (const done of refused) done(error);
+    for (const taker of refused) taker.onRefused(error);
   }
 }
 
-/** Whoever wanted a connection has been refused meanwhile. */
-const giveBackAtOnce: Taken = (_error, _client, release) => release?.();
+/** Stands for who wanted a connection, and has been refused meanwhile. */
+const nobody: Taker = {
+  onTaken: (_client, release) => release(),
+  onRefused: () => undefined,
+};
 
-/** Lets the application look at a new connection first. */
-function afterLooking(verify: NonNullable<pg.PoolConfig['verify']>, done: Taken): Taken {
-  return (_error, client, release) => {
-    if (client === undefined) return;
+/** Lets the application look at a new connection before its taker gets it. */
+function afterLooking(verify: NonNullable<pg.PoolConfig['verify']>, taker: Taker): Taker {
+  const onTaken: Taker['onTaken'] = (client, release) =>
     callUser(() =>
       verify(client, (error) => {
-        if (!error) return done(undefined, client, release);
-        release?.(error);
-        done(error);
+        if (!error) return taker.onTaken(client, release);
+        release(error);
+        taker.onRefused(error);
       }),
     );
-  };
+  return { onTaken, onRefused: (error) => taker.onRefused(error) };
 }
 
 /** Settings that a client's class may print. */

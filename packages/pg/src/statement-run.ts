@@ -1,4 +1,10 @@
-import { outsideDecision, type Reason, type Scope, type Session } from '@node-replicated/core/adapter';
+import {
+  type Decision,
+  outsideDecision,
+  type Reason,
+  type Scope,
+  type Session,
+} from '@node-replicated/core/adapter';
 import { type Checkout, checkoutWriter, checkoutWriterElsewhere } from './checkout.js';
 import { finishUse, sendStatement } from './connection-use.js';
 import { runDurably } from './durable-run.js';
@@ -7,7 +13,9 @@ import { LeaseLink } from './lease-link.js';
 import type { PgNode } from './node.js';
 import { mayHaveWritten } from './plain-read.js';
 import { isOverload } from './primary-reads.js';
+import { ReadAttempt, type Reading } from './read-attempt.js';
 import { ReadRetries } from './read-retries.js';
+import type { ReaderChoice } from './reader-choice.js';
 import type { RunContext } from './run-context.js';
 import { isServersAnswer, readFailure } from './sqlstate.js';
 import { mayCommitPart } from './statement.js';
@@ -23,12 +31,12 @@ import { budgetOf, type TimeBudget } from './time-budget.js';
  * as a write changes nothing, so it runs again on the writer; a reader that is lost is replaced by another one, as
  * {@link ReadRetries} says. On the writer it is never sent twice.
  */
-export class StatementRun {
+export class StatementRun implements Reading {
   readonly #context: RunContext;
   readonly #call: StatementCall;
   readonly #scope: Scope | undefined;
   readonly #session: Session | undefined;
-  #decision = outsideDecision;
+  #decision: Decision = outsideDecision;
   readonly #resolve: (result: AnyResult) => void;
   readonly #reject: (error: unknown) => void;
   readonly #onEnd: () => void;
@@ -86,58 +94,43 @@ export class StatementRun {
   }
 
   #readOn(node: PgNode): void {
-    const { readers } = this.#context.cluster;
-    const claim = readers.claimOf(node, this.#decision);
-    const onPrimary = claim === 'primary';
-    node.busy += 1;
-    node.takeReader(
-      (error, client, release) => {
-        if (client === undefined || release === undefined) {
-          node.busy -= 1;
-          if (isOverload(error)) this.fail(error);
-          else this.#readElsewhere(node, error, false);
-          return;
-        }
-        if (!readers.holds(node, claim, this.#decision)) {
-          node.busy -= 1;
-          release();
-          this.#read();
-          return;
-        }
-        const call =
-          this.#budget === undefined ? this.#call : this.#budget.next(this.#context.cluster.clock.now());
-        if (call === undefined) {
-          node.busy -= 1;
-          release();
-          return this.fail(this.#lastError);
-        }
-        // Rows of a cursor may reach the client long before it ends.
-        if (call.ownProtocol !== undefined) {
-          this.#session?.noteRead(this.#context.cluster, node.name);
-          node.streaming.add(client);
-        }
-        sendStatement(client, call, (failed, result) => {
-          node.busy -= 1;
-          if (call.ownProtocol !== undefined) node.streaming.delete(client);
-          finishUse(client, release, failed, () => this.#reportDirty(node));
-          if (failed === undefined && result !== undefined) this.#readDone(node, onPrimary, result);
-          else this.#readFailed(node, onPrimary, failed);
-        });
-      },
-      onPrimary ? () => this.#leave(node) : undefined,
-    );
+    new ReadAttempt(this, node).start();
   }
 
-  /** The read waits for a reader of the primary. @returns whether it has gone elsewhere */
-  #leave(node: PgNode): boolean {
-    const { readers } = this.#context.cluster;
-    if (!readers.hasBetter(node, this.#decision, this.#session, this.#retries?.without)) return false;
-    node.busy -= 1;
+  get readers(): ReaderChoice {
+    return this.#context.cluster.readers;
+  }
+
+  get decision(): Decision {
+    return this.#decision;
+  }
+
+  callNow(): StatementCall | undefined {
+    return this.#budget === undefined ? this.#call : this.#budget.next(this.#context.cluster.clock.now());
+  }
+
+  onStreaming(node: PgNode): void {
+    this.#session?.noteRead(this.#context.cluster, node.name);
+  }
+
+  onRefused({ node }: ReadAttempt, error: unknown): void {
+    if (isOverload(error)) this.fail(error);
+    else this.#readElsewhere(node, error, false);
+  }
+
+  onLate(): void {
+    this.fail(this.#lastError);
+  }
+
+  onUnsuited(): void {
     this.#read();
-    return true;
   }
 
-  #readDone(node: PgNode, onPrimary: boolean, result: AnyResult): void {
+  hasBetter(node: PgNode): boolean {
+    return this.readers.hasBetter(node, this.#decision, this.#session, this.#retries?.without);
+  }
+
+  onResult({ node, onPrimary }: ReadAttempt, result: AnyResult): void {
     const fallback = onPrimary && this.#decision.role === 'replica';
     if (onPrimary && mayHaveWritten(result, node.provenReadOnly)) this.#countWrite();
     const reason = fallback ? fallbackReason(this.#decision) : this.#decision.reason;
@@ -146,7 +139,7 @@ export class StatementRun {
     this.#succeed(result);
   }
 
-  #readFailed(node: PgNode, onPrimary: boolean, error: unknown): void {
+  onFailed({ node, onPrimary }: ReadAttempt, error: unknown): void {
     const failure = readFailure(error);
     if (failure === 'read-only') this.#context.memory.learnWrite(this.#call.text);
     if (this.#call.ownProtocol !== undefined) return this.fail(error);
@@ -215,18 +208,17 @@ export class StatementRun {
 
   #sendWrite(checkout: Checkout, done: (error: unknown, result?: AnyResult) => void): void {
     const { node, client, release } = checkout;
-    const onDirty = (): void => this.#reportDirty(node);
     const durability = this.#scope?.durability;
     if (durability === undefined) {
       sendStatement(client, this.#call, (error, result) => {
-        finishUse(client, release, error, onDirty);
+        finishUse(client, release, error, node.reportDirty);
         done(error, result);
       });
       return;
     }
     const link = new LeaseLink(checkout, 'writer');
     void runDurably(link, this.#call, durability).then(({ error, result }) => {
-      link.close(undefined, onDirty);
+      link.close(undefined, node.reportDirty);
       done(error, result);
     });
   }
@@ -261,10 +253,6 @@ export class StatementRun {
 
   #note(node: PgNode, onPrimary: boolean, reason: Reason, session: 'reader' | 'writer'): void {
     traceStatement(this.#session, this.#context.cluster, node, onPrimary, session, reason);
-  }
-
-  #reportDirty(node: PgNode): void {
-    this.#context.cluster.reportDirtyRelease(node);
   }
 
   #failUnknown(node: PgNode, cause: unknown): void {

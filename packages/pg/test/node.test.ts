@@ -9,6 +9,7 @@ import { seen } from './seen.js';
 const hooks: NodeHooks = {
   world: realWorld,
   newestTimeline: () => 1,
+  onDirtyRelease: () => undefined,
   events: new PoolEvents(new EventEmitter()),
   onReplayed: () => undefined,
   onOverloaded: () => undefined,

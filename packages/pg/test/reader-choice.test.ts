@@ -113,6 +113,7 @@ function chosen(role: 'primary' | 'replica' = 'replica'): {
     settings,
     {
       newestTimeline: () => 1,
+      onDirtyRelease: () => undefined,
       events: new PoolEvents(new EventEmitter()),
       onReplayed: () => undefined,
       onOverloaded: () => undefined,

@@ -80,10 +80,12 @@ function stage(config: pg.PoolConfig = {}, prove: Proof = async () => undefined)
   const outcomes: (number | string)[] = [];
   const ask: Stage['ask'] = () =>
     new Promise((resolve) => {
-      pool.take((error, client, release) => {
-        if (release !== undefined) resolve(release);
-        const index = FakeClient.made.findIndex((made) => Object.is(made, client));
-        outcomes.push(client === undefined ? (error as Error).message : index);
+      pool.take({
+        onTaken(client, release) {
+          outcomes.push(FakeClient.made.findIndex((made) => Object.is(made, client)));
+          resolve(release);
+        },
+        onRefused: (error) => outcomes.push((error as Error).message),
       });
     });
   const open: Stage['open'] = async (index) => {

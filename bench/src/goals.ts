@@ -12,6 +12,7 @@ const query: Goal = { throughput: 0.97, cpu: 1.03 };
 
 export const goals: Readonly<Record<string, Goal>> = {
   'pool-select': query,
+  'pool-select-together': query,
   'pool-select-two': query,
   'pool-select1': query,
   'pool-select-outside': query,

@@ -1,4 +1,4 @@
-import type { EventEmitter } from 'node:events';
+import { EventEmitter } from 'node:events';
 import { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { runInScope, type Scope } from '@node-replicated/core/adapter';
@@ -75,9 +75,12 @@ let lastScoped: Emit | undefined;
 function scopedEmit(emit: Emit): Emit {
   if (lastScoped !== undefined && lastEmit === emit) return lastScoped;
   lastEmit = emit;
+  const isNodes = emit === EventEmitter.prototype.emit;
   lastScoped = function (this: EventEmitter, ...args): boolean {
-    // Most events have no listener, so there is nothing that could run in the wrong scope.
-    if (this.listenerCount(args[0]) === 0) return Reflect.apply(emit, this, args);
+    // Most events have no listener, so there is nothing that could run in the wrong scope, and Node's own does nothing.
+    if (this.listenerCount(args[0]) === 0) {
+      return isNodes && args[0] !== 'error' ? false : Reflect.apply(emit, this, args);
+    }
     const scope = carriedScope(this);
     if (scope === undefined) return Reflect.apply(emit, this, args);
     return callInScope(scope, () => Reflect.apply(emit, this, args));

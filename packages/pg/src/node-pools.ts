@@ -92,7 +92,8 @@ export class NodePools {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.all.map((pool) => pool.end()));
+    const ended = new Error('Cannot use a pool after calling end on the pool');
+    await Promise.all(this.all.map((pool) => pool.retire(ended)));
   }
 
   #retire(pool: SessionPool | undefined, error: Error): Promise<void> {

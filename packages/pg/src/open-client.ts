@@ -46,7 +46,8 @@ async function connect(client: pg.Client, doorkeeper: Doorkeeper): Promise<void>
   const refusal = doorkeeper.refusal();
   if (refusal !== undefined) throw refusal;
   // With a callback, as pg-pool does: some replace the method, and expect one.
-  const error = await new Promise<Error | null | undefined>((resolve) => client.connect(resolve));
+  const connecting = new Promise<Error | null | undefined>((resolve) => client.connect(resolve));
+  const error = await connecting.catch((thrown: Error) => thrown);
   doorkeeper.onTried(error ?? undefined);
   if (error) throw plainError(error);
 }
@@ -60,12 +61,10 @@ async function inTime(ms: number | undefined, client: pg.Client, step: () => Pro
     isLate = true;
     destroyConnection(client);
   }, ms);
-  try {
-    await step();
-  } catch (error) {
-    // In pg-pool's words.
-    throw isLate ? new Error('Connection terminated due to connection timeout', { cause: error }) : error;
-  } finally {
-    clearTimeout(timer);
-  }
+  const [outcome] = await Promise.allSettled([step()]);
+  clearTimeout(timer);
+  const cause: unknown = outcome.status === 'rejected' ? outcome.reason : undefined;
+  // In pg-pool's words. What came about at the last moment has been cut all the same.
+  if (isLate) throw new Error('Connection terminated due to connection timeout', { cause });
+  if (outcome.status === 'rejected') throw cause;
 }

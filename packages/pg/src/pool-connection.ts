@@ -22,9 +22,6 @@ export interface ConnectionHooks {
   onError(connection: PoolConnection, error: Error): void;
 }
 
-/** The longest time, in ms, that a timer of Node's can wait. */
-const longestMs = 2 ** 31 - 1;
-
 /** One connection of a pool, from before it is open until it is closed. */
 export class PoolConnection {
   /** Whether somebody has it. */
@@ -80,14 +77,14 @@ export class PoolConnection {
   }
 
   /**
-   * It may grow so many seconds old.
+   * It may grow so many ms old.
    *
-   * @param seconds 0: any number
+   * @param ms 0: as old as it likes
    * @param onExpired called when it is older
    */
-  limitLife(seconds: number, clock: Clock, onExpired: () => void): void {
-    if (seconds === 0) return;
-    this.#life = clock.after(Math.min(seconds * 1_000, longestMs), () => {
+  limitLife(ms: number, clock: Clock, onExpired: () => void): void {
+    if (ms === 0) return;
+    this.#life = clock.after(ms, () => {
       this.#isExpired = true;
       onExpired();
     });

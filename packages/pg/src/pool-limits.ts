@@ -1,5 +1,8 @@
 import type pg from 'pg';
 
+/** The longest time, in ms, that a timer of Node's can wait: whoever wants more wants no end. */
+const longestMs = 2 ** 31 - 1;
+
 /** How many connections a pool has, and for how long. */
 export interface PoolLimits {
   readonly max: number;
@@ -11,8 +14,8 @@ export interface PoolLimits {
   readonly patienceMs: number;
   /** How often one is used. */
   readonly maxUses: number;
-  /** How old one may become; 0: as old as it likes. */
-  readonly maxLifetimeSeconds: number;
+  /** How many ms old one may become; 0: as old as it likes. */
+  readonly maxLifetimeMs: number;
   /** Whether an idle connection lets the process end. */
   readonly allowExitOnIdle: boolean;
 }
@@ -23,12 +26,16 @@ export function poolLimits(config: pg.PoolConfig): PoolLimits {
   return {
     max: maxOf(config),
     min: config.min || 0,
-    idleTimeoutMs: idleTimeoutMillis || 0,
-    patienceMs: config.connectionTimeoutMillis || 0,
+    idleTimeoutMs: orForEver(idleTimeoutMillis),
+    patienceMs: orForEver(config.connectionTimeoutMillis),
     maxUses: config.maxUses || Number.POSITIVE_INFINITY,
-    maxLifetimeSeconds: config.maxLifetimeSeconds || 0,
+    maxLifetimeMs: orForEver((config.maxLifetimeSeconds || 0) * 1_000),
     allowExitOnIdle: config.allowExitOnIdle ?? false,
   };
+}
+
+function orForEver(ms: number | null | undefined): number {
+  return !ms || ms > longestMs ? 0 : ms;
 }
 
 /** How many connections a pool may have; `poolSize` is what pg-pool once called it. */

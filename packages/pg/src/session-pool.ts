@@ -25,9 +25,6 @@ export interface SessionPoolParts {
  * while others wait for it.
  */
 export class SessionPool {
-  /** How many connections there may be. */
-  max: number;
-
   readonly #config: pg.PoolConfig;
   readonly #Client: ClientClass;
   readonly #opening: Opening;
@@ -43,13 +40,15 @@ export class SessionPool {
   readonly #waiting: WaitingLine<Taker>;
   /** Clients that were told to end, and have not yet. */
   readonly #leaving = new Set<pg.Client>();
+  #max: number;
+  #serving = false;
   #retiredWith: Error | undefined;
   #ended: Promise<void> | undefined;
   #onEmpty: (() => void) | undefined;
 
   constructor({ config, prove, doorkeeper, events, clock }: SessionPoolParts) {
     const limits = poolLimits(config);
-    this.max = limits.max;
+    this.#max = limits.max;
     this.#limits = limits;
     this.#config = hidePassword(config);
     this.#Client = pooledClass((config.Client as ClientClass | undefined) ?? pg.Client);
@@ -65,6 +64,12 @@ export class SessionPool {
       // In pg-pool's words.
       taker.onRefused(new Error('timeout exceeded when trying to connect')),
     );
+  }
+
+  /** How many connections there may be. */
+  set max(value: number) {
+    this.#max = value;
+    this.#serve();
   }
 
   /** The clients of its connections, also of those that are being opened. */
@@ -91,24 +96,30 @@ export class SessionPool {
     return count;
   }
 
-  /** Takes a connection: at once where one is idle. */
+  /** Takes a connection: at once where one is idle, and nobody was there before. */
   take(taker: Taker): void {
     if (this.#retiredWith !== undefined) return taker.onRefused(this.#retiredWith);
-    const connection = this.#takeIdle();
-    if (connection !== undefined) this.#lend(connection, taker);
-    else if (this.#connections.size < this.max) this.#open(taker);
-    else this.#waiting.add(taker);
+    const connection = this.#waiting.length === 0 ? this.#takeIdle() : undefined;
+    if (connection !== undefined) return this.#lend(connection, taker);
+    this.#waiting.add(taker);
+    this.#serve();
   }
 
   /**
-   * Lets nobody take a connection any more: whoever waits gets the error, and the pool ends as soon as nobody
-   * uses it.
+   * Lets nobody take a connection any more: whoever waits gets the error, what is idle is closed, and the rest when it
+   * comes back.
+   *
+   * @returns when nobody has a connection any more
    */
   retire(error: Error): Promise<void> {
     this.#retiredWith ??= error;
-    const ended = this.end();
     this.#refuse(error);
-    return ended;
+    this.#ended ??= new Promise((resolve) => {
+      this.#onEmpty = resolve;
+      for (const connection of this.#idle.clear()) this.#remove(connection);
+      this.#settle();
+    });
+    return this.#ended;
   }
 
   /**
@@ -121,17 +132,6 @@ export class SessionPool {
     for (const client of [...this.clients, ...this.#leaving]) {
       if (isConcerned(client)) destroyConnection(client);
     }
-  }
-
-  /** Closes what is idle, and the rest when it comes back. It settles when nobody has a connection any more. */
-  end(): Promise<void> {
-    this.#retiredWith ??= new Error('Cannot use a pool after calling end on the pool');
-    this.#ended ??= new Promise((resolve) => {
-      this.#onEmpty = resolve;
-      for (const connection of this.#idle.clear()) this.#remove(connection);
-      this.#settle();
-    });
-    return this.#ended;
   }
 
   #takeIdle(): PoolConnection | undefined {
@@ -156,10 +156,9 @@ export class SessionPool {
     if (error || this.#ended !== undefined || !connection.isUsable) return this.#remove(connection);
     if (connection.uses >= this.#limits.maxUses) return this.#remove(connection, 'remove expended client');
     if (connection.isExpired) return this.#remove(connection, 'remove expired client');
-    const next = this.#waiting.next();
-    if (next !== undefined) return this.#lend(connection, next);
     if (this.#limits.allowExitOnIdle) setRef(connection.client, 'unref');
     this.#idle.push(connection);
+    this.#serve();
   }
 
   #open(taker: Taker): void {
@@ -186,7 +185,7 @@ export class SessionPool {
 
   #opened(connection: PoolConnection): void {
     const { client } = connection;
-    connection.limitLife(this.#limits.maxLifetimeSeconds, this.#clock, () => {
+    connection.limitLife(this.#limits.maxLifetimeMs, this.#clock, () => {
       if (this.#idle.remove(connection)) this.#remove(connection, 'remove expired client');
     });
     this.#events.connected(client);
@@ -223,13 +222,27 @@ export class SessionPool {
     this.#settle();
   }
 
-  /** There may be room for connections that others wait for. */
+  /** There may be a connection for those who wait, or room for one. */
   #serve(): void {
-    while (this.#connections.size < this.max) {
-      const next = this.#waiting.next();
-      if (next === undefined) return;
-      this.#open(next);
+    // One who gives back at once does so from within: the loop goes on.
+    if (this.#serving) return;
+    this.#serving = true;
+    try {
+      while (this.#waiting.length > 0 && this.#serveNext());
+    } finally {
+      this.#serving = false;
     }
+  }
+
+  /** @returns whether whoever was there first has got what there is */
+  #serveNext(): boolean {
+    const connection = this.#takeIdle();
+    if (connection === undefined && this.#connections.size >= this.#max) return false;
+    const taker = this.#waiting.next();
+    if (taker === undefined) return false;
+    if (connection === undefined) this.#open(taker);
+    else this.#lend(connection, taker);
+    return true;
   }
 
   #settle(): void {

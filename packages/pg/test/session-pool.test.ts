@@ -10,6 +10,7 @@ import { VirtualTime } from './simulation/virtual-time.js';
 class FakeClient extends pg.Client {
   static readonly made: FakeClient[] = [];
   ends = 0;
+  #staysOpen = false;
   #onOpen: (() => void) | undefined;
 
   constructor(config?: pg.ClientConfig) {
@@ -21,6 +22,11 @@ class FakeClient extends pg.Client {
     this.#onOpen?.();
   }
 
+  /** It does not close, although it is told to end. */
+  keepOpen(): void {
+    this.#staysOpen = true;
+  }
+
   override connect(): Promise<never>;
   override connect(done: (error: Error) => void): void;
   override connect(done?: (error: Error) => void): Promise<never> | void {
@@ -30,7 +36,7 @@ class FakeClient extends pg.Client {
   override end(done?: (error: Error) => void): Promise<void> {
     this.ends += 1;
     Object.assign(this, { _ending: true });
-    if (done !== undefined) queueMicrotask(() => Reflect.apply(done, undefined, []));
+    if (done !== undefined && !this.#staysOpen) queueMicrotask(() => Reflect.apply(done, undefined, []));
     return Promise.resolve();
   }
 }
@@ -225,6 +231,77 @@ describe('a pool of connections', () => {
   });
 });
 
+describe('those who wait for a connection', () => {
+  test('are not overtaken while the connection that makes room for them is being closed', async () => {
+    const { ask, open, outcomes } = stage({ max: 1 });
+    const first = ask();
+    await open(0);
+    const asked = ask().then((release) => release());
+    FakeClient.made[0]?.keepOpen();
+    (await first)(new Error('broken'));
+    void ask();
+    expect(FakeClient.made).toHaveLength(2);
+    await open(1);
+    await asked;
+    expect(outcomes).toEqual([0, 1, 1]);
+  });
+
+  test('get one when there may be more', async () => {
+    const { ask, open, outcomes, pool } = stage({ max: 1 });
+    void ask();
+    await open(0);
+    void ask();
+    pool.max = 2;
+    await open(1);
+    expect(outcomes).toEqual([0, 1]);
+  });
+
+  test('may be any number that give it back at once', async () => {
+    const { ask, open, pool } = stage({ max: 1 });
+    const first = ask();
+    await open(0);
+    let given = 0;
+    const onTaken = (_client: pg.PoolClient, release: () => void): void => {
+      given += 1;
+      release();
+    };
+    for (let i = 0; i < 50_000; i += 1) pool.take({ onTaken, onRefused: expect.unreachable });
+    (await first)();
+    expect(given).toBe(50_000);
+    expect(counts(pool)).toEqual([1, 1, 0]);
+  });
+});
+
+describe('a time without an end', () => {
+  test.each([Number.POSITIVE_INFINITY, 2 ** 31])('is one of %d ms', async (ms) => {
+    const { ask, open, pass, pool } = stage({
+      max: 1,
+      idleTimeoutMillis: ms,
+      maxLifetimeSeconds: ms,
+    });
+    const first = ask();
+    await open(0);
+    (await first)();
+    await pass(1_000);
+    expect(vi.getTimerCount()).toBe(0);
+    expect(counts(pool)).toEqual([1, 1, 0]);
+  });
+});
+
+describe('a step of the opening that is over at the moment when its time is', () => {
+  test('counts as late, since its connection is cut', async () => {
+    const prove: Proof = () =>
+      new Promise((resolve) => {
+        setTimeout(resolve, 100);
+      });
+    const { ask, open, outcomes, pass } = stage({ connectionTimeoutMillis: 100 }, prove);
+    void ask();
+    await open(0);
+    await pass(100);
+    expect(outcomes).toEqual(['Connection terminated due to connection timeout']);
+  });
+});
+
 describe('a pool that is given up', () => {
   test('refuses who waits for one, and who waits for one to open, whose connection is closed then', async () => {
     const { ask, open, outcomes, pool } = stage({ max: 1 });
@@ -250,12 +327,12 @@ describe('a pool that is given up', () => {
     await open(0);
     await open(1);
     (await first)();
-    const ended = pool.end();
+    const ended = pool.retire(new Error('over'));
     expect(counts(pool)).toEqual([1, 0, 0]);
     (await second)();
     await ended;
     expect(FakeClient.made.map(({ ends }) => ends)).toEqual([1, 1]);
-    expect(await Promise.race([pool.end(), 'not yet'])).toBeUndefined();
+    expect(await Promise.race([pool.retire(new Error('over')), 'not yet'])).toBeUndefined();
   });
 
   test('one that is severed goes on: a connection that was wanted then is there for the next one', async () => {

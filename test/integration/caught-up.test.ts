@@ -240,5 +240,5 @@ async function read(
 
 function request(settings: typeof config, method: string, cookie?: string, rule?: Scope['rule']): Scope {
   const headers = cookie === undefined ? {} : { cookie };
-  return openRequest(settings, { method, path: '/notes', headers, secure: false }, rule);
+  return openRequest(settings, { method, path: '/notes', headers, secure: false, rule });
 }

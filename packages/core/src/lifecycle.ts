@@ -9,13 +9,9 @@ import type { Role } from './role.js';
 import { currentScope, Scope, stateOf } from './scope.js';
 import { Session } from './session.js';
 
-/**
- * Opens the scope of a request. It decides nothing yet: decorators and route settings come later.
- *
- * @param rule what the route's own settings force, where the framework knows them this early
- */
-export function openRequest(config: ReplicationConfig, facts: RequestFacts, rule?: Scope['rule']): Scope {
-  return new Scope(new Session({ config, facts }), rule);
+/** Opens the scope of a request. It decides nothing yet: decorators and route settings come later. */
+export function openRequest(config: ReplicationConfig, facts: RequestFacts): Scope {
+  return new Scope(new Session({ config, facts }));
 }
 
 /**

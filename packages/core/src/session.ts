@@ -211,7 +211,7 @@ export class Session {
       return decide({ ...nothingKnown, forced, pin, pinned, wrote, job: this.#job });
     }
     return decide({
-      forced: forced ?? this.#viewRule,
+      forced: forced ?? facts.rule ?? this.#viewRule,
       header: config.forceHeader === false ? undefined : toRole(facts.headers[config.forceHeader]),
       override: this.#findOverride(config, facts),
       pin,

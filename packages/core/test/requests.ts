@@ -41,7 +41,7 @@ export interface Given {
 
 /** The scope of a request: `GET /` with no headers, unless told otherwise. */
 export function aRequest({ config = configWith(), facts = {}, rule }: Given = {}): Scope {
-  return openRequest(config, { method: 'GET', path: '/', headers: {}, secure: false, ...facts }, rule);
+  return openRequest(config, { method: 'GET', path: '/', headers: {}, secure: false, rule, ...facts });
 }
 
 export function aPin(at: number, marks: Readonly<Record<string, PinMark>>): Pin {

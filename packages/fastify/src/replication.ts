@@ -17,7 +17,7 @@ import { attachScope } from '@node-replicated/node-http';
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import fastifyPlugin from 'fastify-plugin';
 import { FastifyFacts } from './fastify-facts.js';
-import { compileRouteRule, routeRule } from './route-rule.js';
+import { compileRouteRule } from './route-rule.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -90,10 +90,7 @@ async function register(
 
 function openScope(config: ReplicationConfig, request: Carrier, reply: FastifyReply, next: Done): void {
   if (request[carried] !== undefined) return enterScope(request, reply, next);
-  // Fastify makes these options anew each time that they are asked for.
-  const { routeOptions } = request;
-  const facts = new FastifyFacts(request, routeOptions.config.name);
-  const scope = openRequest(config, facts, routeRule(routeOptions));
+  const scope = openRequest(config, new FastifyFacts(request));
   request[carried] = scope;
   attachScope(request.raw, reply.raw, scope);
   const refusal = readOnlyAnswer(scope);

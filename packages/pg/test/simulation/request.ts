@@ -113,7 +113,7 @@ export class Request {
   #open(cookie: string | undefined): Scope {
     const headers = cookie === undefined ? {} : { cookie };
     const { method, rule } = this.#plan;
-    return openRequest(this.#web.config, { method, path: '/', headers, secure: true }, rule);
+    return openRequest(this.#web.config, { method, path: '/', headers, secure: true, rule });
   }
 
   #run(text: string): Promise<Row> {

@@ -35,6 +35,19 @@ describe.each(versions)('%s', (_, express) => {
     expect(body).toBe('GET /api/v1/items/7 primary/override');
   });
 
+  it('binds nothing that Node adds of its own accord, which would cost every request', async () => {
+    const app = express().use(replicationMiddleware({ secret }));
+    const requests: import('express').Request[] = [];
+    app.get('/', (req, res) => {
+      requests.push(req);
+      res.end();
+    });
+    await using site = await serve(app);
+    await site.client.send('GET', '/');
+    const bare = requests.flatMap((req) => req.rawListeners('end')).map(({ name }) => name);
+    expect(bare).toEqual(['clearIncoming']);
+  });
+
   it('keeps the first scope when it is mounted on the application and on a router', async () => {
     const router = express.Router().use(replicationMiddleware({ secret }));
     router.get('/', async (_req, res) => {

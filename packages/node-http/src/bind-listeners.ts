@@ -21,8 +21,14 @@ const ways = [
 ] as const;
 
 /** Calls a function in a scope, unless the caller is in one of the same request already. */
-export function callInScope<T>(scope: Scope, fn: () => T): T {
-  return currentScope()?.session === scope.session ? fn() : runInScope(scope, fn);
+export function applyInScope<T>(
+  scope: Scope,
+  fn: (...args: never[]) => T,
+  self: unknown,
+  args: readonly unknown[],
+): T {
+  if (currentScope()?.session === scope.session) return Reflect.apply(fn, self, args);
+  return runInScope(scope, () => Reflect.apply(fn, self, args));
 }
 
 /**
@@ -57,14 +63,20 @@ function methodsOf({
   return { on, addListener, prependListener, once, prependOnceListener };
 }
 
+/**
+ * The function with which Node lets go of a request once its response has left. Node listens with it to nearly every
+ * request, and the event comes outside the scope, which would be entered for nothing: it took 1 µs of 20.
+ */
+const nodesOwn = 'clearIncoming';
+
 /** A prototype that is bound may inherit from another one, as the application of a mounted router does. */
 function isBindable(listener: unknown): boolean {
-  return typeof listener === 'function' && !(inScope in listener);
+  return typeof listener === 'function' && listener.name !== nodesOwn && !(inScope in listener);
 }
 
 function wrapperIn(scope: Scope, listener: Listener): Wrapper {
   const wrapper: Wrapper = function (this: unknown, ...args) {
-    return callInScope(scope, () => Reflect.apply(listener, this, args));
+    return applyInScope(scope, listener, this, args);
   };
   wrapper.listener = listener;
   wrapper[inScope] = true;

@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { runInScope, type Scope } from '@node-replicated/core/adapter';
-import { bindListeners, callInScope } from './bind-listeners.js';
+import { applyInScope, bindListeners } from './bind-listeners.js';
 import { carriedScope, carryOnResponse, carryScope } from './carry-scope.js';
 import { gateEndings } from './ending-gate.js';
 import { layUnder } from './lowest-layer.js';
@@ -31,7 +31,6 @@ export function bindToScope(req: EventEmitter, res: BindableResponse, scope: Sco
   if (res.socket === null) bindFlush(res, res);
 }
 
-const nodesOwn: ReadonlySet<object> = new Set([IncomingMessage.prototype, ServerResponse.prototype]);
 const prepared = new WeakSet<object>();
 
 /**
@@ -41,7 +40,8 @@ const prepared = new WeakSet<object>();
  */
 export function applicationPrototype(message: object): EventEmitter | undefined {
   const prototype: EventEmitter = Object.getPrototypeOf(message);
-  return !nodesOwn.has(prototype) && Object.hasOwn(prototype, 'app') ? prototype : undefined;
+  if (prototype === IncomingMessage.prototype || prototype === ServerResponse.prototype) return undefined;
+  return prepared.has(prototype) || Object.hasOwn(prototype, 'app') ? prototype : undefined;
 }
 
 /**
@@ -82,8 +82,7 @@ function scopedEmit(emit: Emit): Emit {
       return isNodes && args[0] !== 'error' ? false : Reflect.apply(emit, this, args);
     }
     const scope = carriedScope(this);
-    if (scope === undefined) return Reflect.apply(emit, this, args);
-    return callInScope(scope, () => Reflect.apply(emit, this, args));
+    return scope === undefined ? Reflect.apply(emit, this, args) : applyInScope(scope, emit, this, args);
   };
   return lastScoped;
 }

@@ -58,10 +58,12 @@ const shown = new WeakSet<object>();
 
 /** Gives a request its `replication`: where an application has a prototype for its requests, all of them at once. */
 function showReplication(req: HttpRequest): void {
-  const owner = applicationPrototype(req) ?? req;
-  if (shown.has(owner)) return;
-  shown.add(owner);
-  Object.defineProperty(owner, 'replication', {
+  const prototype = applicationPrototype(req);
+  if (prototype !== undefined) {
+    if (shown.has(prototype)) return;
+    shown.add(prototype);
+  }
+  Object.defineProperty(prototype ?? req, 'replication', {
     configurable: true,
     get(this: object): RequestReplication | undefined {
       const scope = carriedScope(this);

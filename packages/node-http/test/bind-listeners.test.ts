@@ -97,6 +97,14 @@ describe('a listener that is added to a message of a bound prototype', () => {
     expect(mounted.listenerCount('end')).toBe(0);
   });
 
+  it('is left alone where Node lets go of the request with it', () => {
+    message.on('end', function clearIncoming() {
+      listener();
+    });
+    message.emit('end');
+    expect(heard).toEqual(['outside']);
+  });
+
   it('has to be a function', () => {
     expect(() => message.on('end', undefined as never)).toThrow(TypeError);
   });

@@ -79,3 +79,9 @@ export function counts({ totalCount, idleCount, waitingCount }: pg.Pool): readon
 export async function refusalOf(promise: PromiseLike<unknown>): Promise<string> {
   return (await failureOf(promise)).message;
 }
+
+/** Tells whether so many ms have passed from now. */
+export function timer(ms: number): () => boolean {
+  const until = performance.now() + ms;
+  return () => performance.now() > until;
+}

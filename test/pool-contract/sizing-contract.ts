@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { expect } from 'vitest';
 import { eventually } from '../integration/stage.js';
-import { counts, type Declare, refusalOf, sessionsOf } from './implementation.js';
+import { counts, type Declare, refusalOf, sessionsOf, timer } from './implementation.js';
 
 /** How many connections there are, who waits for one, and for how long. */
 export function sizingContract(it: Declare): void {
@@ -119,9 +119,4 @@ export function sizingContract(it: Declare): void {
     b?.release();
     expect(counts(pool)).toEqual([2, 2, 0]);
   });
-}
-
-function timer(ms: number): () => boolean {
-  const until = performance.now() + ms;
-  return () => performance.now() > until;
 }

@@ -1,8 +1,8 @@
 import type { AddressInfo } from 'node:net';
 import { createServer, type Socket } from 'node:net';
 import { expect } from 'vitest';
-import { failureOf } from '../integration/stage.js';
-import { counts, type Declare, type Implementation, refusalOf } from './implementation.js';
+import { eventually, failureOf } from '../integration/stage.js';
+import { counts, type Declare, type Implementation, refusalOf, timer } from './implementation.js';
 
 /** What happens where no server is, or one that says nothing. */
 export function unreachableContract(it: Declare, { Pool }: Implementation): void {
@@ -38,6 +38,20 @@ export function unreachableContract(it: Declare, { Pool }: Implementation): void
     expect(await refusalOf(pool.connect())).toBe(words);
     expect(await refusalOf(pool.query('SELECT 1'))).toBe(words);
     expect(pool.totalCount).toBe(0);
+    await pool.end();
+    await close();
+  });
+
+  it('whoever waits behind a connection that is given up waits no longer because of that', async () => {
+    const { port, close } = await listening(() => undefined);
+    const pool = new Pool({ host: '127.0.0.1', port, max: 1, connectionTimeoutMillis: 300 });
+    const first = refusalOf(pool.connect());
+    await eventually('half of the time is over', timer(150));
+    const second = refusalOf(pool.connect());
+    expect(await Promise.all([first, second])).toEqual([
+      'Connection terminated due to connection timeout',
+      'timeout exceeded when trying to connect',
+    ]);
     await pool.end();
     await close();
   });

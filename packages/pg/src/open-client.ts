@@ -27,13 +27,14 @@ export interface Opening {
  * @throws why it will not do: it is not, or no longer, connected
  */
 export function openClient(client: pg.Client, { config, prove, doorkeeper }: Opening): Promise<void> {
-  const { connectionTimeoutMillis } = config;
+  const { connectionTimeoutMillis: ms } = config;
   return runInScope(undefined, async () => {
-    await inTime(connectionTimeoutMillis, client, () => connect(client, doorkeeper));
+    const began = performance.now();
+    await inTime(ms, client, () => connect(client, doorkeeper));
     config.log?.('new client connected');
     try {
       // A server may let a connection in and then say nothing.
-      await inTime(connectionTimeoutMillis, client, () => prove(client));
+      await inTime(ms && Math.max(began + ms - performance.now(), 1), client, () => prove(client));
       await config.onConnect?.(client);
     } catch (error) {
       await client.end();

@@ -35,6 +35,7 @@ export class PoolConnection {
   #wanted: Taker | undefined;
   #isExpired = false;
   #life: Timer | undefined;
+  #patience: Timer | undefined;
 
   /** @param wanted gets it as soon as it is open */
   constructor(client: pg.Client, wanted: Taker, hooks: ConnectionHooks) {
@@ -73,7 +74,20 @@ export class PoolConnection {
   takeWanted(): Taker | undefined {
     const wanted = this.#wanted;
     this.#wanted = undefined;
+    this.#patience?.clear();
     return wanted;
+  }
+
+  /**
+   * Who wants it does so for so many ms more.
+   *
+   * @param onLate gets who did
+   */
+  limitPatience(ms: number, clock: Clock, onLate: (taker: Taker) => void): void {
+    this.#patience = clock.after(ms, () => {
+      const wanted = this.takeWanted();
+      if (wanted !== undefined) onLate(wanted);
+    });
   }
 
   /**

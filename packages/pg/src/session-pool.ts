@@ -60,10 +60,7 @@ export class SessionPool {
       () => this.#connections.size > limits.min,
       (connection) => this.#remove(connection, 'remove idle client'),
     );
-    this.#waiting = new WaitingLine(limits.patienceMs, clock, (taker) =>
-      // In pg-pool's words.
-      taker.onRefused(new Error('timeout exceeded when trying to connect')),
-    );
+    this.#waiting = new WaitingLine(limits.patienceMs, clock, refuseLate);
   }
 
   /** How many connections there may be. */
@@ -99,8 +96,11 @@ export class SessionPool {
   /** Takes a connection: at once where one is idle, and nobody was there before. */
   take(taker: Taker): void {
     if (this.#retiredWith !== undefined) return taker.onRefused(this.#retiredWith);
-    const connection = this.#waiting.length === 0 ? this.#takeIdle() : undefined;
-    if (connection !== undefined) return this.#lend(connection, taker);
+    if (this.#waiting.length === 0) {
+      const connection = this.#takeIdle();
+      if (connection !== undefined) return this.#lend(connection, taker);
+      if (this.#hasRoom) return this.#open(taker);
+    }
     this.#waiting.add(taker);
     this.#serve();
   }
@@ -161,11 +161,17 @@ export class SessionPool {
     this.#serve();
   }
 
-  #open(taker: Taker): void {
+  get #hasRoom(): boolean {
+    return this.#connections.size < this.#max;
+  }
+
+  /** @param until the moment at which a taker's patience ends that has waited before; 0: never */
+  #open(taker: Taker, until = 0): void {
     this.#config.log?.('connecting new client');
     const connection = this.#make(taker);
     if (connection === undefined) return;
     this.#connections.add(connection);
+    if (until !== 0) connection.limitPatience(until - this.#clock.now(), this.#clock, refuseLate);
     openClient(connection.client, this.#opening).then(
       () => this.#opened(connection),
       (error: unknown) => this.#failed(connection, error),
@@ -237,11 +243,11 @@ export class SessionPool {
   /** @returns whether whoever was there first has got what there is */
   #serveNext(): boolean {
     const connection = this.#takeIdle();
-    if (connection === undefined && this.#connections.size >= this.#max) return false;
-    const taker = this.#waiting.next();
-    if (taker === undefined) return false;
-    if (connection === undefined) this.#open(taker);
-    else this.#lend(connection, taker);
+    if (connection === undefined && !this.#hasRoom) return false;
+    const waiter = this.#waiting.next();
+    if (waiter === undefined) return false;
+    if (connection === undefined) this.#open(waiter.who, waiter.until);
+    else this.#lend(connection, waiter.who);
     return true;
   }
 
@@ -257,6 +263,11 @@ export class SessionPool {
     }
     for (const taker of refused) taker.onRefused(error);
   }
+}
+
+/** In pg-pool's words. */
+function refuseLate(taker: Taker): void {
+  taker.onRefused(new Error('timeout exceeded when trying to connect'));
 }
 
 /** Stands for who wanted a connection, and has been refused meanwhile. */

@@ -1,8 +1,9 @@
 import type { Clock, Timer } from '@node-replicated/core/cluster';
 
+/** One who waits. */
 interface Waiter<T> {
   readonly who: T;
-  /** The moment, in ms of the pool's clock, at which its patience ends. */
+  /** The moment, in ms of the pool's clock, at which its patience ends; 0: never. */
   readonly until: number;
 }
 
@@ -35,8 +36,8 @@ export class WaitingLine<T> {
   }
 
   /** Takes whoever has waited for longest. */
-  next(): T | undefined {
-    return this.#waiters.shift()?.who;
+  next(): Waiter<T> | undefined {
+    return this.#waiters.shift();
   }
 
   /** Takes all. */

@@ -175,6 +175,21 @@ describe('a pool of connections', () => {
     expect(outcomes).toEqual([0, late, 0]);
   });
 
+  test('opens one for whoever has waited, and does not keep him waiting for longer than his patience', async () => {
+    const { ask, open, outcomes, pool, pass } = stage({ max: 1, connectionTimeoutMillis: 100 });
+    const first = ask();
+    await open(0);
+    void ask();
+    await pass(60);
+    (await first)(new Error('broken'));
+    await pass(39);
+    expect(outcomes).toEqual([0]);
+    await pass(1);
+    expect(outcomes).toEqual([0, 'timeout exceeded when trying to connect']);
+    await open(1);
+    expect(counts(pool)).toEqual([1, 1, 0]);
+  });
+
   test('hands over none that its last user has ended after it came back', async () => {
     const { ask, open, outcomes, pool } = stage({ max: 1 });
     const first = ask();
@@ -300,6 +315,21 @@ describe('a step of the opening that is over at the moment when its time is', ()
     await pass(100);
     expect(outcomes).toEqual(['Connection terminated due to connection timeout']);
   });
+});
+
+test('connecting, and looking at what was connected, take no longer than connectionTimeoutMillis together', async () => {
+  const prove: Proof = () =>
+    new Promise((resolve) => {
+      setTimeout(resolve, 30);
+    });
+  const { ask, open, outcomes, pass } = stage({ connectionTimeoutMillis: 100 }, prove);
+  void ask();
+  await pass(70);
+  await open(0);
+  await pass(29);
+  expect(outcomes).toEqual([]);
+  await pass(1);
+  expect(outcomes).toEqual(['Connection terminated due to connection timeout']);
 });
 
 describe('a pool that is given up', () => {

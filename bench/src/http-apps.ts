@@ -4,6 +4,7 @@ import { replicationMiddleware } from '@node-replicated/express';
 import { replication } from '@node-replicated/fastify';
 import express, { type RequestHandler } from 'express';
 import Fastify, { type FastifyInstance } from 'fastify';
+import { type ItemServers, type Items, itemWithout, openItems } from './http-items.js';
 
 /** The frameworks that are measured. */
 export type Framework = 'express' | 'fastify';
@@ -14,19 +15,24 @@ export type Framework = 'express' | 'fastify';
  */
 export type Front = 'plain' | 'storage' | 'routed';
 
+/** What an application is to be. */
+export interface AppOrder {
+  readonly framework: Framework;
+  readonly front: Front;
+  /** Where each request looks up its item; undefined: no database is asked. */
+  readonly servers?: ItemServers | undefined;
+}
+
 const storage = new AsyncLocalStorage<object>();
 const options = { secret: 'a secret of the benchmark, 32 bytes or more' };
 
-function item(id: string): object {
-  return { id, name: `item number ${id}`, price: 977, tags: ['small', 'blue'] };
+/** `GET /items/:id` answers with some JSON, `GET /role` with the request's role, `GET /port` with its server's port. */
+export async function createApp({ framework, front, servers }: AppOrder): Promise<RequestListener> {
+  const items = servers === undefined ? undefined : openItems(servers, front === 'routed');
+  return framework === 'express' ? expressApp(front, items) : fastifyApp(front, items);
 }
 
-/** `GET /items/:id` answers with some JSON, `GET /role` with the request's role. */
-export async function createApp(framework: Framework, front: Front): Promise<RequestListener> {
-  return framework === 'express' ? expressApp(front) : fastifyApp(front);
-}
-
-function expressApp(front: Front): RequestListener {
+function expressApp(front: Front, items: Items | undefined): RequestListener {
   const app = express();
   const fronts: Record<Front, readonly RequestHandler[]> = {
     plain: [],
@@ -34,20 +40,34 @@ function expressApp(front: Front): RequestListener {
     routed: [replicationMiddleware(options)],
   };
   for (const handler of fronts[front]) app.use(handler);
-  app.get('/items/:id', (req, res) => {
-    res.json(item(req.params.id));
-  });
+  if (items === undefined) {
+    app.get('/items/:id', (req, res) => {
+      res.json(itemWithout(req.params.id));
+    });
+  } else {
+    app.get('/items/:id', async (req, res) => {
+      res.json(await items.find(req.params.id));
+    });
+    app.get('/port', async (_req, res) => {
+      res.json({ port: await items.port() });
+    });
+  }
   app.get('/role', (req, res) => {
     res.json({ role: roleOf(req) });
   });
   return app;
 }
 
-async function fastifyApp(front: Front): Promise<RequestListener> {
+async function fastifyApp(front: Front, items: Items | undefined): Promise<RequestListener> {
   const app: FastifyInstance = Fastify();
   if (front === 'routed') await app.register(replication, options);
   if (front === 'storage') app.addHook('onRequest', (_request, _reply, done) => storage.run({}, done));
-  app.get<{ Params: { id: string } }>('/items/:id', async ({ params }) => item(params.id));
+  if (items === undefined) {
+    app.get<{ Params: { id: string } }>('/items/:id', async ({ params }) => itemWithout(params.id));
+  } else {
+    app.get<{ Params: { id: string } }>('/items/:id', ({ params }) => items.find(params.id));
+    app.get('/port', async () => ({ port: await items.port() }));
+  }
   app.get('/role', async (request) => ({ role: roleOf(request) }));
   await app.ready();
   return app.routing;

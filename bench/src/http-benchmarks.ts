@@ -1,6 +1,8 @@
-import type { Benchmark, OpenPairings } from './benchmark.js';
+import type { Benchmark, Lab, OpenPairings } from './benchmark.js';
 import type { Framework, Front } from './http-apps.js';
+import type { ItemServers } from './http-items.js';
 import { HttpSides } from './http-sides.js';
+import { serverOf } from './open-pools.js';
 import type { Pairing } from './slices.js';
 
 /**
@@ -9,26 +11,45 @@ import type { Pairing } from './slices.js';
  * for the `AsyncLocalStorage` of the library. The handler asks no database, so that the library's share is as
  * large as it gets.
  */
-function http(framework: Framework): Benchmark {
+function empty(framework: Framework): Benchmark {
   return {
     name: framework,
-    run: (lab) => lab.measureAfresh(() => openPairings(framework)),
+    run: (lab) => lab.measureAfresh(() => openPairings(framework, framework)),
   };
 }
 
-async function openPairings(framework: Framework): Promise<OpenPairings> {
-  const sides = new HttpSides(framework);
-  const pairing = async (name: string, base: Front, tried: Front): Promise<Pairing> => ({
+/** The same where the handler looks something up on a replica, as most do: the pool's share is in it. */
+function withSelect(framework: Framework): Benchmark {
+  const name = `${framework}-select`;
+  return {
     name,
+    run: async (lab) => {
+      const items = await itemServers(lab);
+      await lab.measureAfresh(() => openPairings(name, framework, items));
+    },
+  };
+}
+
+async function itemServers(lab: Lab): Promise<ItemServers> {
+  const { primary, replicas } = await lab.cluster();
+  const [replica] = replicas;
+  if (replica === undefined) throw new Error('The cluster should have a replica.');
+  return { primary: serverOf(primary), replica: serverOf(replica) };
+}
+
+async function openPairings(name: string, framework: Framework, items?: ItemServers): Promise<OpenPairings> {
+  const sides = new HttpSides(framework, items);
+  const pairing = async (ending: string, base: Front, tried: Front): Promise<Pairing> => ({
+    name: name + ending,
     base: await sides.open(base),
     tried: await sides.open(tried),
   });
   try {
     const pairings = [
-      await pairing(framework, 'plain', 'routed'),
-      await pairing(`${framework}-noise`, 'plain', 'plain'),
-      await pairing(`${framework}-storage`, 'plain', 'storage'),
-      await pairing(`${framework}-added`, 'storage', 'routed'),
+      await pairing('', 'plain', 'routed'),
+      await pairing('-noise', 'plain', 'plain'),
+      await pairing('-storage', 'plain', 'storage'),
+      await pairing('-added', 'storage', 'routed'),
     ];
     return { pairings, [Symbol.asyncDispose]: () => sides[Symbol.asyncDispose]() };
   } catch (error) {
@@ -37,4 +58,6 @@ async function openPairings(framework: Framework): Promise<OpenPairings> {
   }
 }
 
-export const httpBenchmarks: readonly Benchmark[] = [http('express'), http('fastify')];
+const frameworks = ['express', 'fastify'] as const;
+
+export const httpBenchmarks: readonly Benchmark[] = [...frameworks.map(empty), ...frameworks.map(withSelect)];

@@ -1,5 +1,5 @@
 import { ChildProgram } from './child-program.js';
-import type { Framework, Front } from './http-apps.js';
+import type { AppOrder } from './http-apps.js';
 
 /** A child process that serves one application and nothing else, so that its CPU time is the application's. */
 export class HttpProcess implements AsyncDisposable {
@@ -12,8 +12,8 @@ export class HttpProcess implements AsyncDisposable {
   }
 
   /** Starts it, and resolves when it listens. */
-  static async start(framework: Framework, front: Front): Promise<HttpProcess> {
-    const [program, port] = await ChildProgram.start<number>('http-child', [framework, front]);
+  static async start(order: AppOrder): Promise<HttpProcess> {
+    const [program, port] = await ChildProgram.start<number>('http-child', [JSON.stringify(order)]);
     return new HttpProcess(program, port);
   }
 

@@ -1,4 +1,5 @@
-import type { Framework, Front } from './http-apps.js';
+import type { AppOrder, Framework, Front } from './http-apps.js';
+import type { ItemServers } from './http-items.js';
 import { HttpLoad } from './http-load.js';
 import { HttpProcess } from './http-process.js';
 import type { Side } from './slices.js';
@@ -9,18 +10,23 @@ const path = '/items/42';
 /** The sides of one benchmark of a framework: a process with one application each, and the load on it. */
 export class HttpSides implements AsyncDisposable {
   readonly #framework: Framework;
+  readonly #items: ItemServers | undefined;
   readonly #servers: HttpProcess[] = [];
   readonly #loads: HttpLoad[] = [];
 
-  constructor(framework: Framework) {
+  /** @param items where each request looks up its item; undefined: no database is asked */
+  constructor(framework: Framework, items?: ItemServers) {
     this.#framework = framework;
+    this.#items = items;
   }
 
-  /** Starts an application, and proves that it routes, or does not, as its front says. */
+  /** Starts an application, and proves that it routes, or does not, as its front says, and asks the right server. */
   async open(front: Front): Promise<Side> {
-    const server = await HttpProcess.start(this.#framework, front);
+    const order: AppOrder = { framework: this.#framework, front, servers: this.#items };
+    const server = await HttpProcess.start(order);
     this.#servers.push(server);
-    await requireRole(server, front === 'routed' ? 'replica' : 'none');
+    await requireAnswer(server, '/role', { role: front === 'routed' ? 'replica' : 'none' });
+    if (this.#items !== undefined) await requireAnswer(server, '/port', { port: this.#items.replica.port });
     const load = await HttpLoad.open(server.port, path, connections);
     this.#loads.push(load);
     return httpSide(server, load);
@@ -44,9 +50,9 @@ function httpSide(server: HttpProcess, load: HttpLoad): Side {
   };
 }
 
-async function requireRole({ port }: HttpProcess, wanted: string): Promise<void> {
-  const response = await fetch(`http://127.0.0.1:${port}/role`);
+async function requireAnswer({ port }: HttpProcess, path: string, wanted: object): Promise<void> {
+  const response = await fetch(`http://127.0.0.1:${port}${path}`);
   const text = await response.text();
-  if (text === JSON.stringify({ role: wanted })) return;
-  throw new Error(`The role of a GET request should have been ${wanted}: ${response.status} ${text}`);
+  if (text === JSON.stringify(wanted)) return;
+  throw new Error(`GET ${path} should have answered ${JSON.stringify(wanted)}: ${response.status} ${text}`);
 }

@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { selectItem } from './items-table.js';
 import { openBare, openRouted, type Server } from './open-pools.js';
+import { askPort } from './routing-check.js';
 
 /** The servers whose items an application shows. */
 export interface ItemServers {
@@ -27,7 +28,7 @@ export function openItems({ primary, replica }: ItemServers, routed: boolean): I
       return item;
     },
     async port() {
-      const { rows } = await pool.query<{ port: number }>('SELECT inet_server_port() AS port');
+      const { rows } = await askPort(pool);
       return rows[0]?.port ?? 0;
     },
   };

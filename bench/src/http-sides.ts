@@ -26,10 +26,11 @@ export class HttpSides implements AsyncDisposable {
     const server = await HttpProcess.start(order);
     this.#servers.push(server);
     await requireAnswer(server, '/role', { role: front === 'routed' ? 'replica' : 'none' });
-    if (this.#items !== undefined) await requireAnswer(server, '/port', { port: this.#items.replica.port });
+    const check = (): Promise<void> => requireServer(server, this.#items);
+    await check();
     const load = await HttpLoad.open(server.port, path, connections);
     this.#loads.push(load);
-    return httpSide(server, load);
+    return httpSide(server, load, check);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -38,16 +39,26 @@ export class HttpSides implements AsyncDisposable {
   }
 }
 
-/** Its CPU time is the server's. */
-function httpSide(server: HttpProcess, load: HttpLoad): Side {
+/**
+ * Its CPU time is the server's.
+ *
+ * @param check called after each slice, outside its time: throws when something is wrong
+ */
+function httpSide(server: HttpProcess, load: HttpLoad, check: () => Promise<void>): Side {
   return {
     async slice(ms) {
       const before = await server.cpuUs();
       const served = await load.run(ms);
       const cpuUs = (await server.cpuUs()) - before;
+      await check();
       return { operations: served.responses, ms: served.ms, cpuUs };
     },
   };
+}
+
+/** Proves that the items still come from where they should. */
+async function requireServer(server: HttpProcess, items: ItemServers | undefined): Promise<void> {
+  if (items !== undefined) await requireAnswer(server, '/port', { port: items.replica.port });
 }
 
 async function requireAnswer({ port }: HttpProcess, path: string, wanted: object): Promise<void> {

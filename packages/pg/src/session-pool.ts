@@ -171,7 +171,9 @@ export class SessionPool {
     const connection = this.#make(taker);
     if (connection === undefined) return;
     this.#connections.add(connection);
-    if (until !== 0) connection.limitPatience(until - this.#clock.now(), this.#clock, refuseLate);
+    if (until !== 0) {
+      connection.limitPatience(Math.max(until - this.#clock.now(), 0), this.#clock, refuseLate);
+    }
     openClient(connection.client, this.#opening).then(
       () => this.#opened(connection),
       (error: unknown) => this.#failed(connection, error),

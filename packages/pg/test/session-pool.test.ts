@@ -303,33 +303,24 @@ describe('a time without an end', () => {
   });
 });
 
-describe('a step of the opening that is over at the moment when its time is', () => {
-  test('counts as late, since its connection is cut', async () => {
+describe('connecting, and looking at what was connected, take no longer than connectionTimeoutMillis together', () => {
+  test.each([
+    ['the look takes all of it', 0, 100],
+    ['the look takes what is left', 70, 30],
+  ])('what is over at that moment is late, since it is cut: %s', async (_, connectMs, lookMs) => {
     const prove: Proof = () =>
       new Promise((resolve) => {
-        setTimeout(resolve, 100);
+        setTimeout(resolve, lookMs);
       });
     const { ask, open, outcomes, pass } = stage({ connectionTimeoutMillis: 100 }, prove);
     void ask();
+    await pass(connectMs);
     await open(0);
-    await pass(100);
+    await pass(lookMs - 1);
+    expect(outcomes).toEqual([]);
+    await pass(1);
     expect(outcomes).toEqual(['Connection terminated due to connection timeout']);
   });
-});
-
-test('connecting, and looking at what was connected, take no longer than connectionTimeoutMillis together', async () => {
-  const prove: Proof = () =>
-    new Promise((resolve) => {
-      setTimeout(resolve, 30);
-    });
-  const { ask, open, outcomes, pass } = stage({ connectionTimeoutMillis: 100 }, prove);
-  void ask();
-  await pass(70);
-  await open(0);
-  await pass(29);
-  expect(outcomes).toEqual([]);
-  await pass(1);
-  expect(outcomes).toEqual(['Connection terminated due to connection timeout']);
 });
 
 describe('a pool that is given up', () => {
